@@ -1,0 +1,178 @@
+"""The files of one machine, read only: the only code that opens anything under /sys or /proc.
+
+`DirectoryFS` serves this machine (root `/`) and unpacked captures; `collectors.archive.ArchiveFS` serves a capture
+from memory. Paths are absolute POSIX paths as the machine itself names them: `/sys/devices/system/cpu/online`.
+
+A capture may come from a stranger. Symbolic links are followed by us, one component at a time, with the root as `/`
+and `..` stopping there, so no link leads out of it; only regular files are read, without blocking, and never more of
+them than a limit.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Protocol
+
+from collectors.errors import CaptureError, UnreadableError
+
+READ_LIMIT = 1 << 20
+"""Bytes read of one file at most. Attributes in sysfs are a page (4 KiB), CPU lists some pages; /proc files can be more."""
+
+ENTRIES_LIMIT = 100_000
+"""Names taken from one directory at most. Memory blocks of a 64 TiB machine are the longest real listing."""
+
+MAX_LINKS = 40
+"""Symbolic links followed for one path: the kernel's own limit (path_resolution(7))."""
+
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
+_VANISHED = frozenset({errno.ENODEV, errno.ENXIO})
+_READ_RETRIES = 3
+_OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class HostFS(Protocol):
+    """What a collector may ask of a machine's files. Absent is None; there but unreadable is UnreadableError."""
+
+    def read(self, path: str, limit: int = READ_LIMIT) -> bytes | None:
+        """The first `limit` bytes of a regular file, or None where there is none."""
+        ...
+
+    def entries(self, path: str) -> tuple[str, ...] | None:
+        """The names in a directory, sorted, or None where there is none."""
+        ...
+
+    def real_path(self, path: str) -> str | None:
+        """The path without symbolic links, or None where it leads nowhere."""
+        ...
+
+
+class DirectoryFS:
+    """A machine whose root is a directory: `/` for this one.
+
+    One object serves one survey: it remembers where directories really are, which a hotplug changes.
+    Raises CaptureError where the root is no directory.
+    """
+
+    def __init__(self, root: str = "/") -> None:
+        real_root = os.path.realpath(root)
+        if not os.path.isdir(real_root):
+            raise CaptureError(
+                root, "no such directory" if not os.path.exists(real_root) else "not a directory"
+            )
+        self._prefix = real_root.rstrip("/")
+        self._directories: dict[str, str] = {"": "", "/": ""}
+
+    def read(self, path: str, limit: int = READ_LIMIT) -> bytes | None:
+        parent, _, name = path.rpartition("/")
+        try:
+            real_parent = self._directories.get(parent)
+            if real_parent is None:
+                real_parent = self._resolve(parent)
+            return self._read_regular(f"{self._prefix}{real_parent}/{name}", path, limit)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            if error.errno == errno.ELOOP:
+                return self._read_through_link(path, limit)
+            raise UnreadableError.from_os_error(path, error) from error
+
+    def entries(self, path: str) -> tuple[str, ...] | None:
+        try:
+            names: list[str] = []
+            with os.scandir(self._prefix + (self._resolve(path) or "/")) as listing:
+                for entry in listing:
+                    if len(names) == ENTRIES_LIMIT:
+                        raise UnreadableError(path, f"more than {ENTRIES_LIMIT} entries")
+                    names.append(entry.name)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise UnreadableError.from_os_error(path, error) from error
+        return tuple(sorted(names))
+
+    def real_path(self, path: str) -> str | None:
+        try:
+            return self._resolve(path) or "/"
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise UnreadableError.from_os_error(path, error) from error
+
+    def _read_through_link(self, path: str, limit: int) -> bytes | None:
+        try:
+            return self._read_regular(self._prefix + self._resolve(path), path, limit)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise UnreadableError.from_os_error(path, error) from error
+
+    def _read_regular(self, location: str, path: str, limit: int) -> bytes | None:
+        """Reads a whole file: sysfs hands out one page a read, /proc what it has ready."""
+        descriptor = os.open(location, _OPEN_FLAGS)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UnreadableError(path, "not a regular file")
+            data = self._read_patiently(descriptor, limit)
+            if len(data) < 4096:  # one read was the whole of it: what sysfs gives is at most a page
+                return data
+            chunks = [data]
+            left = limit - len(data)
+            while left > 0 and (chunk := self._read_patiently(descriptor, left)):
+                chunks.append(chunk)
+                left -= len(chunk)
+            return b"".join(chunks)
+        except OSError as error:
+            if error.errno in _VANISHED:
+                return None  # the device went away between the listing and this read
+            raise
+        finally:
+            os.close(descriptor)
+
+    @staticmethod
+    def _read_patiently(descriptor: int, size: int) -> bytes:
+        """One read; some drivers answer EAGAIN while their firmware is busy."""
+        for _ in range(_READ_RETRIES):
+            try:
+                return os.read(descriptor, size)
+            except BlockingIOError:
+                continue
+        return os.read(descriptor, size)
+
+    def _resolve(self, path: str) -> str:
+        """The path below the root without links, `""` for the root itself; raises OSError as the kernel would."""
+        known = self._directories.get(path)
+        if known is not None:
+            return known
+        real = ""
+        pending = path.split("/")[::-1]
+        links = 0
+        while pending:
+            name = pending.pop()
+            if name in ("", "."):
+                continue
+            if name == "..":
+                real = real.rpartition("/")[0]
+                continue
+            candidate = f"{real}/{name}"
+            if candidate in self._directories and self._directories[candidate] == candidate:
+                real = candidate
+                continue
+            mode = os.lstat(self._prefix + candidate).st_mode
+            if stat.S_ISLNK(mode):
+                links += 1
+                if links > MAX_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                target = os.readlink(self._prefix + candidate)
+                pending.extend(target.split("/")[::-1])
+                if target.startswith("/"):
+                    real = ""
+                continue
+            if stat.S_ISDIR(mode):
+                self._directories[candidate] = candidate
+            elif any(part not in ("", ".") for part in pending):
+                raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            real = candidate
+        self._directories[path] = real
+        return real

@@ -1,0 +1,187 @@
+"""Pure text to value: the small languages in which the kernel writes numbers, sets and tables.
+
+Every function takes the text of a file and either returns a value or raises ParseError; none does I/O. All of
+them accept what real kernels add around the value: newlines, blanks and NUL bytes at the end.
+
+Sources: Documentation/admin-guide/cputopology.rst, Documentation/core-api/printk-formats.rst (bitmaps),
+Documentation/filesystems/proc.rst (meminfo).
+"""
+
+from __future__ import annotations
+
+import re
+
+IdSet = frozenset[int]
+"""CPU ids or NUMA node ids."""
+
+MAX_ID = 65_535
+"""No kernel has more CPUs or nodes than this: a bigger id is damage, and would cost memory to believe."""
+
+PADDING = " \t\r\n\0"
+_INTEGER = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
+_HEX_INTEGER = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,16})", re.ASCII)
+_RANGE = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?", re.ASCII)
+_SIZE = re.compile(r"([0-9]{1,15})\s*([KMGT]?)i?B?", re.ASCII | re.IGNORECASE)
+_MEMINFO_LINE = re.compile(r"(?:Node\s+[0-9]+\s+)?([A-Za-z0-9_()]+):\s*([0-9]{1,18})(\s+kB)?", re.ASCII)
+_SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+class ParseError(ValueError):
+    """Text that is not in the expected form.
+
+    Attributes:
+        text: what was found.
+        expected: what would have been right, as a noun: "a CPU list".
+    """
+
+    def __init__(self, text: str, expected: str) -> None:
+        super().__init__(f"expected {expected}, found {text[:60]!r}")
+        self.text = text
+        self.expected = expected
+
+
+def parse_text(text: str) -> str:
+    """The text without padding; raises ParseError where nothing is left."""
+    stripped = text.strip(PADDING)
+    if not stripped:
+        raise ParseError(text, "a text")
+    return stripped
+
+
+def parse_int(text: str) -> int:
+    """A decimal integer, signed or not."""
+    stripped = text.strip(PADDING)
+    if not _INTEGER.fullmatch(stripped):
+        raise ParseError(text, "an integer")
+    return int(stripped)
+
+
+def parse_count(text: str) -> int:
+    """A decimal integer that is not negative: counts, sizes, speeds."""
+    value = parse_int(text)
+    if value < 0:
+        raise ParseError(text, "a count")
+    return value
+
+
+def parse_id(text: str) -> int | None:
+    """An id of something, or None for the kernel's "does not apply" (any negative number, mostly -1)."""
+    value = parse_int(text)
+    return None if value < 0 else value
+
+
+def parse_flag(text: str) -> bool:
+    """`1` or `0`."""
+    value = parse_int(text)
+    if value not in (0, 1):
+        raise ParseError(text, "0 or 1")
+    return value == 1
+
+
+def parse_hex_int(text: str) -> int:
+    """An unsigned hexadecimal integer of up to 64 bits, with or without `0x`."""
+    match = _HEX_INTEGER.fullmatch(text.strip(PADDING))
+    if match is None:
+        raise ParseError(text, "a hexadecimal integer")
+    return int(match[1], 16)
+
+
+def parse_id_list(text: str) -> IdSet:
+    """Ids from the kernel's list form: `0-3,8,10-11`. An empty text and `(null)` are the empty set."""
+    stripped = text.strip(PADDING)
+    if stripped in ("", "(null)"):  # nohz_full prints a null pointer where the option is off
+        return frozenset()
+    ids: set[int] = set()
+    for part in stripped.split(","):
+        match = _RANGE.fullmatch(part.strip(PADDING))
+        if match is None:
+            raise ParseError(text, "a list of ids")
+        first = int(match[1])
+        last = first if match[2] is None else int(match[2])
+        if last < first or last > MAX_ID:
+            raise ParseError(text, "a list of ids")
+        ids.update(range(first, last + 1))
+    return frozenset(ids)
+
+
+def parse_id_mask(text: str) -> IdSet:
+    """Ids from the kernel's bitmap form: 32-bit hexadecimal words, highest first, `f0,0000000f`.
+
+    The first word may be short, and each may carry `0x`. An all-zero map is the empty set.
+    """
+    words = text.strip(PADDING).split(",")
+    if len(words) > (MAX_ID + 1) // 32:
+        raise ParseError(text, "a map of ids")
+    bits = 0
+    for position, word in enumerate(words):
+        digits = word.strip(PADDING).removeprefix("0x")
+        if not 1 <= len(digits) <= (16 if position == 0 and len(words) == 1 else 8):
+            raise ParseError(text, "a map of ids")
+        try:
+            bits = bits << 32 | int(digits, 16)
+        except ValueError:
+            raise ParseError(text, "a map of ids") from None
+    return ids_of_bits(bits)
+
+
+def ids_of_bits(bits: int) -> IdSet:
+    """The positions of the ones in a bitmap."""
+    binary = bin(bits)[:1:-1]  # lowest bit first, without the 0b
+    return frozenset(position for position, bit in enumerate(binary) if bit == "1")
+
+
+def format_id_list(ids: IdSet) -> str:
+    """The kernel's list form of ids: the inverse of parse_id_list, `""` for none."""
+    parts: list[str] = []
+    first = last = None
+    for number in sorted(ids):
+        if last is not None and number == last + 1:
+            last = number
+            continue
+        if first is not None:
+            parts.append(_format_range(first, last))
+        first = last = number
+    if first is not None:
+        parts.append(_format_range(first, last))
+    return ",".join(parts)
+
+
+def _format_range(first: int, last: int | None) -> str:
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def parse_size(text: str) -> int:
+    """Bytes from a size with a binary unit: `32K`, `16384K`, `8M`, `512`."""
+    match = _SIZE.fullmatch(text.strip(PADDING))
+    if match is None:
+        raise ParseError(text, "a size")
+    return int(match[1]) * _SIZE_UNITS[match[2].upper()]
+
+
+def parse_int_row(text: str) -> tuple[int, ...]:
+    """Integers that are not negative, separated by blanks: a row of node/nodeN/distance."""
+    try:
+        return tuple(parse_count(word) for word in text.strip(PADDING).split())
+    except ParseError:
+        raise ParseError(text, "a row of integers") from None
+
+
+def parse_meminfo(text: str) -> dict[str, int]:
+    """Bytes (or plain counts where the line has no `kB`) by name, from /proc/meminfo or node/nodeN/meminfo.
+
+    Lines in another form are passed over: kernels add lines, and one odd line must not hide the others.
+    """
+    values: dict[str, int] = {}
+    for line in text.splitlines():
+        match = _MEMINFO_LINE.match(line.strip(PADDING))
+        if match is not None:
+            values[match[1]] = int(match[2]) * (1024 if match[3] else 1)
+    if not values:
+        raise ParseError(text, "lines of meminfo")
+    return values
+
+
+def parse_key_values(text: str, separator: str = "=") -> dict[str, str]:
+    """Values by key from lines of `KEY=value` (uevent) or another separator; other lines are passed over."""
+    pairs = (line.partition(separator) for line in text.strip(PADDING).splitlines())
+    return {key.strip(PADDING): value.strip(PADDING) for key, found, value in pairs if found}
