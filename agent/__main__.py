@@ -1,0 +1,65 @@
+"""The command `numascope`: finds the command that was asked for, imports that one only, and runs it.
+
+Exit status: 0 done; 2 what a person can put right (one line on stderr says what); 130 interrupted; 141 the reader of
+our output went away.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from agent.cli import COMMANDS, load
+from agent.cli.common import PROGRAM, build_parser, command_named
+from collectors.errors import NumascopeError
+
+EXIT_MISUSE = 2
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line (by default this process's own) and returns its exit status."""
+    try:
+        status = _run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except NumascopeError as error:
+        return _misuse(str(error))
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # `numascope show | head`: Python would complain once more while it closes the stream on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    return status
+
+
+def _run(arguments: Sequence[str]) -> int:
+    name = command_named(arguments)
+    if name is None:
+        # Help needs every command's summary; the version needs none of them.
+        build_parser(() if "--version" in arguments else COMMANDS).parse_args(arguments)
+        return EXIT_MISUSE
+    if name not in COMMANDS:
+        return _misuse(_unknown_command(name))
+    asks_for_all = {"-h", "--help"} & set(arguments[: arguments.index(name)])
+    options = build_parser(COMMANDS if asks_for_all else (name,)).parse_args(arguments)
+    return load(name).run(options)
+
+
+def _unknown_command(name: str) -> str:
+    import difflib  # noqa: PLC0415 - only who mistypes pays for it
+
+    close = difflib.get_close_matches(name, COMMANDS, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"the commands are {', '.join(COMMANDS)}"
+    return f"there is no command {name!r}; {hint}"
+
+
+def _misuse(message: str) -> int:
+    sys.stderr.write(f"{PROGRAM}: {message}\n")
+    return EXIT_MISUSE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
