@@ -71,9 +71,12 @@ class NumaNode:
     """One NUMA node that is online."""
 
     id: int
-    kind: NumaKind
+    kind: NumaKind | None
+    """None where its CPUs or its memory could not be read, so that it cannot be told"""
     cpus: IdSet
-    """Online CPUs that the kernel puts here"""
+    """Online CPUs that the kernel puts here; empty where `cpus_known` is False"""
+    cpus_known: bool = True
+    """False where neither node/nodeN/cpumap nor cpulist could be read: then no CPUs does not mean CPU-less"""
     offline_cpus: IdSet = frozenset()
     """CPUs that node/nodeN/cpumap names but that are offline or do not exist"""
     memory_total_bytes: int | None = None
@@ -86,7 +89,7 @@ class NumaNode:
     access: tuple[AccessPerformance, ...] = ()
     numastat: NumaStat | None = None
     memory_device: str | None = None
-    """For device memory: the PCI address, or the dax or CXL name, of the device it belongs to, where that is known"""
+    """The PCI address, or the dax name, of the device that the memory of a CPU-less node belongs to, where that is known"""
 
     def distance_to(self, node: int) -> int | None:
         """The kernel's relative distance to a node (10 to itself), or None where it is unknown."""
@@ -111,7 +114,7 @@ class NumaTopology:
     """False where the kernel has no node directory: then `nodes` is one node 0 with all CPUs and all memory, made by us"""
     possible: IdSet | None = None
     offline: IdSet = frozenset()
-    """Nodes that have a directory or are possible-and-named, but are not online"""
+    """Nodes that have a directory but that node/online does not name. What is `possible` may never come online"""
     tiers: tuple[MemoryTier, ...] = ()
     machine_hugepages: tuple[HugePagePool, ...] = ()
     """Pools of the whole machine (/sys/kernel/mm/hugepages, else /proc/meminfo)"""
