@@ -57,6 +57,10 @@ fuzz: $(READY) ## 20,000 mutated machines with a fresh seed (ARGS="--trees 1000 
 bench: $(READY) ## Measure: survey, start, memory (docs/performance.md has the figures)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: proto
+proto: $(READY) ## Compile collectors/kubelet/wire/*.proto; the Python that comes out is checked in
+	@$(BIN)/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. collectors/kubelet/wire/*.proto
+
 .PHONY: lock
 lock: ## Resolve the dependencies anew into requirements/ (needs uv: pip install uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/runtime.txt
