@@ -19,6 +19,7 @@ MAX_ID = 65_535
 
 PADDING = " \t\r\n\0"
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
+_INTEGER_ROW = re.compile(r"(?:[0-9]{1,20}(?:\s+|$))*", re.ASCII)
 _HEX_INTEGER = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,16})", re.ASCII)
 _RANGE = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?", re.ASCII)
 _SIZE = re.compile(r"([0-9]{1,15})\s*([KMGT]?)i?B?", re.ASCII | re.IGNORECASE)
@@ -160,21 +161,22 @@ def parse_size(text: str) -> int:
 
 def parse_int_row(text: str) -> tuple[int, ...]:
     """Integers that are not negative, separated by blanks: a row of node/nodeN/distance."""
-    try:
-        return tuple(parse_count(word) for word in text.strip(PADDING).split())
-    except ParseError:
-        raise ParseError(text, "a row of integers") from None
+    stripped = text.strip(PADDING)
+    if not _INTEGER_ROW.fullmatch(stripped):
+        raise ParseError(text, "a row of integers")
+    return tuple(map(int, stripped.split()))
 
 
 def parse_meminfo(text: str) -> dict[str, int]:
     """Bytes (or plain counts where the line has no `kB`) by name, from /proc/meminfo or node/nodeN/meminfo.
 
-    Lines in another form are passed over: kernels add lines, and one odd line must not hide the others.
+    Lines in another form are passed over: kernels add lines, and one odd line must not hide the others. So is an
+    amount that lost its `kB`, as at the end of a text that was cut off: only hugepages are counted without a unit.
     """
     values: dict[str, int] = {}
     for line in text.splitlines():
-        match = _MEMINFO_LINE.match(line.strip(PADDING))
-        if match is not None:
+        match = _MEMINFO_LINE.fullmatch(line.strip(PADDING))
+        if match is not None and (match[3] or match[1].startswith("HugePages_")):
             values[match[1]] = int(match[2]) * (1024 if match[3] else 1)
     if not values:
         raise ParseError(text, "lines of meminfo")
