@@ -29,6 +29,11 @@ MAX_LINKS = 40
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 _VANISHED = frozenset({errno.ENODEV, errno.ENXIO})
 _READ_RETRIES = 3
+_SYSFS = ("/sys/devices/", "/sys/bus/", "/sys/class/")
+_PAGE = 4096
+_CHUNK = 65_536
+"""Bytes asked for in one read: asking for more makes Python set aside, and give back, that much each time."""
+
 _OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -109,17 +114,17 @@ class DirectoryFS:
             raise UnreadableError.from_os_error(path, error) from error
 
     def _read_regular(self, location: str, path: str, limit: int) -> bytes | None:
-        """Reads a whole file: sysfs hands out one page a read, /proc what it has ready."""
+        """Reads a whole file: sysfs hands out up to a page a read, /proc as many whole records as its buffer holds."""
         descriptor = os.open(location, _OPEN_FLAGS)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise UnreadableError(path, "not a regular file")
-            data = self._read_patiently(descriptor, limit)
-            if len(data) < 4096:  # one read was the whole of it: what sysfs gives is at most a page
-                return data
+            data = self._read_patiently(descriptor, min(limit, _PAGE))
+            if len(data) < _PAGE and path.startswith(_SYSFS):
+                return data  # a short read is the end of an attribute of sysfs, and of nothing else
             chunks = [data]
             left = limit - len(data)
-            while left > 0 and (chunk := self._read_patiently(descriptor, left)):
+            while left > 0 and (chunk := self._read_patiently(descriptor, min(left, _CHUNK))):
                 chunks.append(chunk)
                 left -= len(chunk)
             return b"".join(chunks)
@@ -145,6 +150,20 @@ class DirectoryFS:
         known = self._directories.get(path)
         if known is not None:
             return known
+        parent, _, name = path.rpartition("/")
+        real_parent = self._directories.get(parent)
+        if real_parent is not None and name not in ("", ".", ".."):
+            # The common case of a directory below one that is known: cpu7 below cpu.
+            candidate = f"{real_parent}/{name}"
+            if stat.S_ISDIR(os.lstat(self._prefix + candidate).st_mode):
+                self._directories[path] = self._directories[candidate] = candidate
+                return candidate
+        real = self._walk(path)
+        self._directories[path] = real
+        return real
+
+    def _walk(self, path: str) -> str:
+        """What _resolve answers, found one component at a time."""
         real = ""
         pending = path.split("/")[::-1]
         links = 0
@@ -174,5 +193,4 @@ class DirectoryFS:
             elif any(part not in ("", ".") for part in pending):
                 raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
             real = candidate
-        self._directories[path] = real
         return real

@@ -21,6 +21,9 @@ PADDING = " \t\r\n\0"
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
 _INTEGER_ROW = re.compile(r"(?:[0-9]{1,20}(?:\s+|$))*", re.ASCII)
 _HEX_INTEGER = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,16})", re.ASCII)
+_MASK = re.compile(r"[0-9a-fA-F]{1,16}|[0-9a-fA-F]{1,8}(?:,[0-9a-fA-F]{8}){1,2047}", re.ASCII)
+_MASK_WORD = re.compile(r"[0-9a-fA-F]{1,8}", re.ASCII)
+_ONES = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
 _RANGE = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?", re.ASCII)
 _SIZE = re.compile(r"([0-9]{1,15})\s*([KMGT]?)i?B?", re.ASCII | re.IGNORECASE)
 _MEMINFO_LINE = re.compile(r"(?:Node\s+[0-9]+\s+)?([A-Za-z0-9_()]+):\s*([0-9]{1,18})(\s+kB)?", re.ASCII)
@@ -108,27 +111,25 @@ def parse_id_list(text: str) -> IdSet:
 def parse_id_mask(text: str) -> IdSet:
     """Ids from the kernel's bitmap form: 32-bit hexadecimal words, highest first, `f0,0000000f`.
 
-    The first word may be short, and each may carry `0x`. An all-zero map is the empty set.
+    Words may be short, and each may carry `0x`. An all-zero map is the empty set.
     """
-    words = text.strip(PADDING).split(",")
-    if len(words) > (MAX_ID + 1) // 32:
+    stripped = text.strip(PADDING).removeprefix("0x")
+    if _MASK.fullmatch(stripped):  # what kernels print: no word but the first is short
+        return ids_of_bits(int(stripped.replace(",", ""), 16))
+    words = [word.strip(PADDING).removeprefix("0x") for word in stripped.split(",")]
+    if len(words) > (MAX_ID + 1) // 32 or not all(_MASK_WORD.fullmatch(word) for word in words):
         raise ParseError(text, "a map of ids")
-    bits = 0
-    for position, word in enumerate(words):
-        digits = word.strip(PADDING).removeprefix("0x")
-        if not 1 <= len(digits) <= (16 if position == 0 and len(words) == 1 else 8):
-            raise ParseError(text, "a map of ids")
-        try:
-            bits = bits << 32 | int(digits, 16)
-        except ValueError:
-            raise ParseError(text, "a map of ids") from None
-    return ids_of_bits(bits)
+    return ids_of_bits(int("".join(word.rjust(8, "0") for word in words), 16))
 
 
 def ids_of_bits(bits: int) -> IdSet:
-    """The positions of the ones in a bitmap."""
-    binary = bin(bits)[:1:-1]  # lowest bit first, without the 0b
-    return frozenset(position for position, bit in enumerate(binary) if bit == "1")
+    """The positions of the ones in a bitmap that is not negative."""
+    ids: list[int] = []
+    for offset, byte in enumerate(bits.to_bytes((bits.bit_length() + 7) // 8, "little")):
+        if byte:
+            first = offset * 8
+            ids.extend(first + position for position in _ONES[byte])
+    return frozenset(ids)
 
 
 def format_id_list(ids: IdSet) -> str:
@@ -149,6 +150,17 @@ def format_id_list(ids: IdSet) -> str:
 
 def _format_range(first: int, last: int | None) -> str:
     return str(first) if first == last else f"{first}-{last}"
+
+
+def parse_ids_apart(text: str) -> IdSet:
+    """Ids separated by blanks: `0 1 8`, the form of cpufreq/related_cpus."""
+    words = text.strip(PADDING).split()
+    if not all(_RANGE.fullmatch(word) and "-" not in word for word in words):
+        raise ParseError(text, "ids separated by blanks")
+    ids = frozenset(int(word) for word in words)
+    if ids and max(ids) > MAX_ID:
+        raise ParseError(text, "ids separated by blanks")
+    return ids
 
 
 def parse_size(text: str) -> int:
