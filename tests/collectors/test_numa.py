@@ -40,7 +40,7 @@ def two_nodes() -> dict[str, object]:
 
 
 def read(
-    root: Path, files: dict[str, object], online: IdSet | None = CPUS
+    root: Path, files: Mapping[str, object], online: IdSet | None = CPUS
 ) -> tuple[NumaTopology, FactReader]:
     reader = reader_of(root, files)
     return read_numa(reader, online=online), reader
