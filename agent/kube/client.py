@@ -1,0 +1,221 @@
+"""An asynchronous client of the API server, no larger than we need: get, list, apply, delete, watch.
+
+It tries nothing twice: waiting and trying again is for its users, who know what is worth it.
+Source: https://kubernetes.io/docs/reference/using-api/api-concepts/
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+import aiohttp
+
+from agent.kube.credentials import Credentials
+from agent.kube.errors import KubeUnreachableError, error_from_status
+
+Object = dict[str, Any]
+
+FIELD_MANAGER: Final = "numascope"
+ANSWER_LIMIT = 32 * 1024 * 1024
+"""Bytes of one answer or one watch event; the API server's own limit for a request body is 3 MiB."""
+
+REQUEST_SECONDS = 10.0
+APPLY = "application/apply-patch+yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchEvent:
+    """One line of a watch: type is ADDED, MODIFIED, DELETED or BOOKMARK."""
+
+    type: str
+    object: Object
+
+
+class KubeClient:
+    """One API server, one identity, a few connections that stay open. Use it as an asynchronous context manager.
+
+    Attributes:
+        requests: how many requests were sent, by verb; their sum is what we cost the API server.
+    """
+
+    def __init__(self, credentials: Credentials, *, user_agent: str) -> None:
+        self._credentials = credentials
+        self._user_agent = user_agent
+        self._session: aiohttp.ClientSession | None = None
+        self.requests: Counter[str] = Counter()
+
+    async def __aenter__(self) -> Self:
+        tls = self._credentials.tls()
+        self._session = aiohttp.ClientSession(
+            base_url=f"{self._credentials.server}/",
+            connector=aiohttp.TCPConnector(ssl=tls if tls is not None else True, limit=4),
+            headers={"User-Agent": self._user_agent, "Accept": "application/json"},
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Object:
+        """One object, or one page of a list."""
+        return await self._call("get", "GET", path, query)
+
+    async def apply(self, path: str, body: Object, *, force: bool) -> Object:
+        """Server-side apply under our field manager; without `force` a field of another manager is a ConflictError."""
+        query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
+        return await self._call("apply", "PATCH", path, query, body)
+
+    async def create(self, path: str, body: Object) -> Object:
+        """A new object in the collection at `path`."""
+        return await self._call("create", "POST", path, {"fieldManager": FIELD_MANAGER}, body)
+
+    async def delete(self, path: str) -> Object:
+        """Deletes one object."""
+        return await self._call("delete", "DELETE", path, None)
+
+    async def watch(
+        self, path: str, *, query: Mapping[str, str], resource_version: str | None, idle_seconds: float
+    ) -> AsyncIterator[WatchEvent]:
+        """Events of a collection, until the server ends the watch.
+
+        Args:
+            path: the collection.
+            query: field and label selectors.
+            resource_version: where to go on; None starts with what is there.
+            idle_seconds: without a byte for so long the connection counts as dead. The server is asked to end the
+                watch earlier, so that only a dead one runs into it.
+
+        Raises GoneError where the version is too old, KubeUnreachableError where the connection breaks.
+        """
+        sent = {
+            **query,
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(int(idle_seconds / 2)),
+        }
+        if resource_version is not None:
+            sent["resourceVersion"] = resource_version
+        limits = aiohttp.ClientTimeout(total=None, connect=REQUEST_SECONDS, sock_read=idle_seconds)
+        self.requests["watch"] += 1
+        async for line in self._lines(path, sent, limits):
+            yield _event(path, line)
+
+    async def _lines(
+        self, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout
+    ) -> AsyncIterator[bytes]:
+        request = f"watch {path}"
+        try:
+            async with self._open().get(
+                path.removeprefix("/"), params=query, headers=self._authorization(), timeout=limits
+            ) as response:
+                if response.status >= 400:
+                    raise await self._refusal(request, response)
+                pending = bytearray()
+                async for chunk in response.content.iter_any():
+                    pending += chunk
+                    while (end := pending.find(b"\n")) >= 0:
+                        line = bytes(pending[:end])
+                        del pending[: end + 1]
+                        yield line
+                    if len(pending) > ANSWER_LIMIT:
+                        raise KubeUnreachableError(f"{request}: an event of more than {ANSWER_LIMIT} bytes")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _unreachable(request, error) from error
+
+    async def _call(
+        self, verb: str, method: str, path: str, query: Mapping[str, str] | None, body: Object | None = None
+    ) -> Object:
+        request = f"{verb} {path}"
+        headers = self._authorization()
+        data = None
+        if body is not None:
+            data = encode(body)
+            headers["Content-Type"] = APPLY if method == "PATCH" else "application/json"
+        self.requests[verb] += 1
+        try:
+            async with (
+                asyncio.timeout(REQUEST_SECONDS),
+                self._open().request(
+                    method, path.removeprefix("/"), params=query, data=data, headers=headers
+                ) as response,
+            ):
+                if response.status >= 400:
+                    raise await self._refusal(request, response)
+                return _object(request, await _bounded(request, response))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _unreachable(request, error) from error
+
+    def _authorization(self) -> dict[str, str]:
+        token = self._credentials.token()
+        return {} if token is None else {"Authorization": f"Bearer {token}"}
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("use KubeClient as an asynchronous context manager")
+        return self._session
+
+    @staticmethod
+    async def _refusal(request: str, response: aiohttp.ClientResponse) -> Exception:
+        data = await _bounded(request, response)
+        try:
+            body = json.loads(data)
+        except ValueError:
+            body = {}
+        wait = response.headers.get("Retry-After", "")
+        return error_from_status(
+            request,
+            response.status,
+            body if isinstance(body, dict) else {},
+            retry_after=float(wait) if wait.isdecimal() and len(wait) < 6 else None,
+        )
+
+
+def encode(body: Object) -> bytes:
+    """The bytes that go over the wire: the same for equal objects. JSON is YAML, so apply takes it."""
+    return json.dumps(body, separators=(",", ":"), sort_keys=True).encode()
+
+
+async def _bounded(request: str, response: aiohttp.ClientResponse) -> bytes:
+    data = bytearray()
+    async for chunk in response.content.iter_any():
+        data += chunk
+        if len(data) > ANSWER_LIMIT:
+            raise KubeUnreachableError(f"{request}: an answer of more than {ANSWER_LIMIT} bytes")
+    return bytes(data)
+
+
+def _object(request: str, data: bytes) -> Object:
+    try:
+        body = json.loads(data)
+    except ValueError as error:
+        raise KubeUnreachableError(f"{request}: the answer is no JSON") from error
+    if not isinstance(body, dict):
+        raise KubeUnreachableError(f"{request}: the answer is no object")
+    return body
+
+
+def _event(path: str, line: bytes) -> WatchEvent:
+    """An event of a watch; an ERROR event is raised as what its Status says."""
+    body = _object(f"watch {path}", line)
+    kind, content = body.get("type"), body.get("object")
+    if not isinstance(kind, str) or not isinstance(content, dict):
+        raise KubeUnreachableError(f"watch {path}: a line that is no event")
+    if kind == "ERROR":
+        status = content.get("code")
+        raise error_from_status(f"watch {path}", status if isinstance(status, int) else 500, content)
+    return WatchEvent(type=kind, object=content)
+
+
+def _unreachable(request: str, error: Exception) -> KubeUnreachableError:
+    reason = f"no answer within {REQUEST_SECONDS:g} s" if isinstance(error, TimeoutError) else str(error)
+    return KubeUnreachableError(f"{request}: {reason or type(error).__name__}")

@@ -1,0 +1,349 @@
+"""One bed: starts etcd, kube-apiserver, the pretended runtime, the kubelet and the pretended devices, and ends them.
+
+Several beds run side by side: each has a folder, an address in 127.0.0.0/8 and a mount namespace of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import fcntl
+import json
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.bed.api import Api, Object
+from tests.e2e.bed.kubelet import (
+    KUBELET_ROOT,
+    KubeletPaths,
+    Reserved,
+    kubelet_configuration,
+    namespace_script,
+    write_configuration,
+    write_sysctls,
+)
+from tests.e2e.bed.options import KubeletOptions
+from tests.e2e.bed.pki import Authority, Credential, write_signing_key
+from tests.e2e.bed.processes import RunningProgram, wait_until
+from tests.e2e.bed.programs import Programs
+
+NODE_NAME = "numa0"
+API_PORT = 6443
+KUBELET_PORT = 10250
+HEALTHZ_PORT = 10248
+ETCD_PORT = 2379
+SERVICE_ACCOUNT_ISSUER = "https://kubernetes.default.svc"
+
+DeviceSpec = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Devices by resource name, as pretendplugin reads them: {"example.com/gpu": [{"id": "gpu0", "numa": [0]}]}"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A synthetic machine on disk, and what its kubelet reserves and which devices it has."""
+
+    root: Path
+    reserved: Reserved
+    devices: DeviceSpec
+
+
+class Bed:
+    """A running bed. Made by `start_bed`."""
+
+    def __init__(self, programs: Programs, machine: Machine, options: KubeletOptions) -> None:
+        self._programs = programs
+        self._machine = machine
+        self.options = options
+        self._claim = _ClaimedAddress()
+        self.address = self._claim.address
+        # Short, since a unix socket's path has 107 characters at most.
+        self.folder = Path(tempfile.mkdtemp(prefix="nsbed-"))
+        self.kubelet_root = self.folder / "kubelet"
+        self._running: dict[str, RunningProgram] = {}
+        self._write_credentials()
+        self.api = Api(self.address, API_PORT, self.authority, credential=self._admin)
+
+    # What a test asks for
+
+    @property
+    def podresources_socket(self) -> Path:
+        """The kubelet's podresources socket, as seen from outside the namespace."""
+        return self.kubelet_root / "pod-resources" / "kubelet.sock"
+
+    def checkpoint(self, name: str) -> Object:
+        """One of the kubelet's state files: cpu_manager_state, memory_manager_state, …"""
+        content: Object = json.loads((self.kubelet_root / name).read_text())
+        return content
+
+    def program(self, name: str) -> RunningProgram:
+        """One part by name: etcd, apiserver, pretendcri, kubelet, pretendplugin."""
+        return self._running[name]
+
+    def inside(self, command: Sequence[str | Path]) -> list[str]:
+        """The command as it runs in the kubelet's mount namespace, where the synthetic machine is the machine."""
+        return [
+            "nsenter",
+            "--mount",
+            "--target",
+            str(self._running["kubelet"].pid),
+            *(str(word) for word in command),
+        ]
+
+    def create_pod(self, pod: Object) -> Object:
+        """A new pod, in the namespace that it names."""
+        namespace = pod["metadata"].get("namespace", "default")
+        return self.api.create(f"/api/v1/namespaces/{namespace}/pods", pod)
+
+    def pod(self, name: str, namespace: str = "default") -> Object:
+        """A pod as the API server has it."""
+        return self.api.get(f"/api/v1/namespaces/{namespace}/pods/{name}")
+
+    def wait_for_phase(self, name: str, *phases: str, namespace: str = "default") -> Object:
+        """The pod, once it is in one of these phases."""
+        wait_until(
+            lambda: self.pod(name, namespace)["status"].get("phase") in phases,
+            what=f"pod {name} in {' or '.join(phases)}",
+            watching=[self._running["kubelet"]],
+        )
+        return self.pod(name, namespace)
+
+    def offer_devices(self, devices: DeviceSpec) -> None:
+        """Replaces the devices that the pretended plugin offers; it notices by itself."""
+        unfinished = self.folder / "devices.json.unfinished"
+        unfinished.write_text(json.dumps(devices))
+        unfinished.rename(self.folder / "devices.json")
+
+    # Starting and stopping parts
+
+    def start(self) -> None:
+        """Starts every part and returns when the node is ready and offers its devices."""
+        self.start_etcd()
+        self.start_apiserver()
+        self.start_runtime()
+        self.start_kubelet()
+        self.start_devices()
+
+    def stop(self) -> None:
+        """Ends every part, the last one first, and removes the folder."""
+        for name in reversed(list(self._running)):
+            self.stop_part(name)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._claim.release()
+
+    def stop_part(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
+        """Ends one part; with SIGKILL at once."""
+        program = self._running.pop(name, None)
+        if program is not None:
+            program.stop(how)
+
+    def start_etcd(self) -> None:
+        """etcd, without the fsyncs that would make it safe and slow."""
+        client, peer = f"http://{self.address}:{ETCD_PORT}", f"http://{self.address}:{ETCD_PORT + 1}"
+        self._start(
+            "etcd",
+            self._programs.etcd,
+            f"--data-dir={self.folder / 'etcd'}",
+            f"--listen-client-urls={client}",
+            f"--advertise-client-urls={client}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=default={peer}",
+            "--unsafe-no-fsync",
+        )
+        self._wait_for_port("etcd", ETCD_PORT)
+
+    def start_apiserver(self) -> None:
+        """kube-apiserver with the node authorizer, RBAC and service-account tokens."""
+        self._start(
+            "apiserver",
+            self._programs.apiserver,
+            f"--etcd-servers=http://{self.address}:{ETCD_PORT}",
+            f"--bind-address={self.address}",
+            f"--secure-port={API_PORT}",
+            "--advertise-address=192.0.2.2",
+            "--endpoint-reconciler-type=none",
+            "--service-cluster-ip-range=10.0.0.0/24",
+            f"--tls-cert-file={self._apiserver.certificate}",
+            f"--tls-private-key-file={self._apiserver.key}",
+            f"--client-ca-file={self.authority}",
+            "--authorization-mode=Node,RBAC",
+            "--enable-admission-plugins=NodeRestriction",
+            "--disable-admission-plugins=ServiceAccount",
+            "--anonymous-auth=false",
+            f"--service-account-issuer={SERVICE_ACCOUNT_ISSUER}",
+            f"--service-account-key-file={self._signing.certificate}",
+            f"--service-account-signing-key-file={self._signing.key}",
+            f"--kubelet-certificate-authority={self.authority}",
+            f"--kubelet-client-certificate={self._admin.certificate}",
+            f"--kubelet-client-key={self._admin.key}",
+            f"--cert-dir={self.folder / 'apiserver'}",
+        )
+        wait_until(self.api.ready, what="the API server", seconds=90, watching=[self._running["apiserver"]])
+
+    def start_runtime(self) -> None:
+        """The pretended container runtime."""
+        self._start(
+            "pretendcri",
+            self._programs.pretendcri,
+            f"--socket={self._paths.runtime_socket}",
+            f"--calls={self.folder / 'runtime-calls.jsonl'}",
+            f"--image-fs={self.folder / 'images'}",
+        )
+        wait_until(
+            self._paths.runtime_socket.exists, what="the runtime", watching=[self._running["pretendcri"]]
+        )
+
+    def start_kubelet(self, options: KubeletOptions | None = None) -> None:
+        """The kubelet, with other options than before where they are given; returns when the node is ready."""
+        if options is not None:
+            self.options = options
+        configuration = kubelet_configuration(
+            self.options,
+            address=self.address,
+            ports=(KUBELET_PORT, HEALTHZ_PORT),
+            paths=self._paths,
+            authority=self.authority,
+            server=self._kubelet_server,
+            reserved=self._machine.reserved,
+        )
+        write_configuration(self.folder / "kubelet.json", configuration)
+        arguments = (
+            f"--config={self.folder / 'kubelet.json'}",
+            f"--root-dir={KUBELET_ROOT}",
+            f"--kubeconfig={self.folder / 'kubelet.kubeconfig'}",
+            f"--hostname-override={NODE_NAME}",
+            f"--cert-dir={self.folder / 'kubelet-pki'}",
+            f"--v={self.options.verbosity}",
+        )
+        script = self.folder / "kubelet.sh"
+        script.write_text(namespace_script(self._programs.kubelet, arguments, self._paths))
+        self._start(
+            "kubelet", Path("/usr/bin/unshare"), "--mount", "--propagation", "private", "/bin/sh", str(script)
+        )
+        wait_until(self._node_ready, what="the node", seconds=60, watching=[self._running["kubelet"]])
+        self.api.patch(f"/api/v1/nodes/{NODE_NAME}", {"spec": {"taints": []}})
+
+    def start_devices(self) -> None:
+        """The pretended device plugin; returns when the node offers every resource that has healthy devices."""
+        self.offer_devices(self._machine.devices)
+        self._start(
+            "pretendplugin",
+            self._programs.pretendplugin,
+            f"--dir={self.kubelet_root / 'device-plugins'}",
+            f"--config={self.folder / 'devices.json'}",
+        )
+        wanted = {
+            resource
+            for resource, devices in self._machine.devices.items()
+            if any(not device.get("unhealthy") for device in devices)
+        }
+        wait_until(
+            lambda: all(
+                self._node()["status"]["allocatable"].get(resource, "0") != "0" for resource in wanted
+            ),
+            what="the devices",
+            watching=[self._running["pretendplugin"], self._running["kubelet"]],
+        )
+
+    # Within
+
+    def _start(self, name: str, *command: str | Path) -> None:
+        self._running[name] = RunningProgram(name, command, log=self.folder / f"{name}.log")
+
+    def _node(self) -> Object:
+        return self.api.get(f"/api/v1/nodes/{NODE_NAME}")
+
+    def _node_ready(self) -> bool:
+        if not self.api.exists(f"/api/v1/nodes/{NODE_NAME}") or not self.podresources_socket.exists():
+            return False
+        conditions = self._node()["status"].get("conditions", [])
+        return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+    def _wait_for_port(self, name: str, port: int) -> None:
+        def answers() -> bool:
+            with contextlib.closing(socket.socket()) as probe:
+                return probe.connect_ex((self.address, port)) == 0
+
+        wait_until(answers, what=name, watching=[self._running[name]])
+
+    def _write_credentials(self) -> None:
+        folder = self.folder / "pki"
+        authority = Authority(folder, "authority", now=datetime.datetime.now(datetime.UTC))
+        self.authority = authority.certificate
+        self._admin = authority.issue("admin", group="system:masters", file="admin")
+        self._apiserver = authority.issue(
+            "kube-apiserver", file="apiserver", addresses=(self.address, "kubernetes")
+        )
+        node = f"system:node:{NODE_NAME}"
+        self._kubelet_server = authority.issue(
+            node, group="system:nodes", file="kubelet-server", addresses=(self.address, NODE_NAME)
+        )
+        self._signing = write_signing_key(folder, "service-accounts")
+        kubelet_client = authority.issue(node, group="system:nodes", file="kubelet-client")
+        self._write_kubeconfig("kubelet.kubeconfig", kubelet_client)
+        self._write_kubeconfig("admin.kubeconfig", self._admin)
+        self._paths = KubeletPaths(
+            folder=self.folder,
+            machine=self._machine.root,
+            root=self.kubelet_root,
+            runtime_socket=self.folder / "runtime.sock",
+            hosts=self.folder / "hosts",
+        )
+        self._paths.hosts.write_text(f"127.0.0.1 localhost\n{self.address} {NODE_NAME}\n")
+        write_sysctls(self.folder)
+        for name in ("kubelet/device-plugins", "pod-logs"):
+            (self.folder / name).mkdir(parents=True)
+
+    def _write_kubeconfig(self, name: str, credential: Credential) -> None:
+        server = {
+            "server": f"https://{self.address}:{API_PORT}",
+            "certificate-authority": str(self.authority),
+        }
+        user = {"client-certificate": str(credential.certificate), "client-key": str(credential.key)}
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "bed", "cluster": server}],
+            "users": [{"name": "user", "user": user}],
+            "contexts": [{"name": "bed", "context": {"cluster": "bed", "user": "user"}}],
+            "current-context": "bed",
+        }
+        (self.folder / name).write_text(json.dumps(content, indent=1))
+
+
+@contextlib.contextmanager
+def start_bed(programs: Programs, machine: Machine, options: KubeletOptions | None = None) -> Iterator[Bed]:
+    """A bed that is up, and gone afterwards."""
+    bed = Bed(programs, machine, options or KubeletOptions())
+    try:
+        bed.start()
+        yield bed
+    finally:
+        bed.stop()
+
+
+class _ClaimedAddress:
+    """An address in 127.0.0.0/8 that no other bed on this machine takes while this object is open."""
+
+    def __init__(self) -> None:
+        for third in range(1, 255):
+            self._file = (Path(tempfile.gettempdir()) / f"nsbed-127.77.{third}.1.lock").open("w")
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._file.close()
+                continue
+            self.address = f"127.77.{third}.1"
+            return
+        raise RuntimeError("all loopback addresses for beds are taken")
+
+    def release(self) -> None:
+        """Lets the next bed have it."""
+        Path(self._file.name).unlink(missing_ok=True)
+        self._file.close()
