@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*collectors/kubelet/wire/podresources.proto\x12\x16numascope.podresources\"\t\n\x07Nothing\"4\n\x07PodList\x12)\n\x04pods\x18\x01 \x03(\x0b\x32\x1b.numascope.podresources.Pod\"*\n\x07PodName\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\"2\n\x06OnePod\x12(\n\x03pod\x18\x01 \x01(\x0b\x32\x1b.numascope.podresources.Pod\"|\n\x0b\x41llocatable\x12/\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32\x1e.numascope.podresources.Device\x12\x0c\n\x04\x63pus\x18\x02 \x03(\x03\x12.\n\x06memory\x18\x03 \x03(\x0b\x32\x1e.numascope.podresources.Memory\"\x9b\x01\n\x03Pod\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x35\n\ncontainers\x18\x03 \x03(\x0b\x32!.numascope.podresources.Container\x12\x0c\n\x04\x63pus\x18\x04 \x03(\x03\x12.\n\x06memory\x18\x05 \x03(\x0b\x32\x1e.numascope.podresources.Memory\"\xb7\x01\n\tContainer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x07\x64\x65vices\x18\x02 \x03(\x0b\x32\x1e.numascope.podresources.Device\x12\x0c\n\x04\x63pus\x18\x03 \x03(\x03\x12.\n\x06memory\x18\x04 \x03(\x0b\x32\x1e.numascope.podresources.Memory\x12-\n\x06\x63laims\x18\x05 \x03(\x0b\x32\x1d.numascope.podresources.Claim\"Y\n\x06Memory\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\r\n\x05\x62ytes\x18\x02 \x01(\x04\x12\x32\n\x08topology\x18\x03 \x01(\x0b\x32 .numascope.podresources.Topology\"[\n\x06\x44\x65vice\x12\x10\n\x08resource\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\x12\x32\n\x08topology\x18\x03 \x01(\x0b\x32 .numascope.podresources.Topology\"7\n\x08Topology\x12+\n\x05nodes\x18\x01 \x03(\x0b\x32\x1c.numascope.podresources.Node\"\x12\n\x04Node\x12\n\n\x02id\x18\x01 \x01(\x03\"`\n\x05\x43laim\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x36\n\x07\x64\x65vices\x18\x04 \x03(\x0b\x32%.numascope.podresources.ClaimedDevice\"\x8b\x01\n\rClaimedDevice\x12.\n\x03\x63\x64i\x18\x01 \x03(\x0b\x32!.numascope.podresources.CdiDevice\x12\x0e\n\x06\x64river\x18\x02 \x01(\t\x12\x0c\n\x04pool\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x04 \x01(\t\x12\x12\n\x05share\x18\x05 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_share\"\x19\n\tCdiDevice\x12\x0c\n\x04name\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*collectors/kubelet/wire/podresources.proto\x12\x16numascope.podresources\"\t\n\x07Nothing\"4\n\x07PodList\x12)\n\x04pods\x18\x01 \x03(\x0b\x32\x1b.numascope.podresources.Pod\"*\n\x07PodName\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\"2\n\x06OnePod\x12(\n\x03pod\x18\x01 \x01(\x0b\x32\x1b.numascope.podresources.Pod\"<\n\x0b\x41llocatable\x12\x0f\n\x07\x64\x65vices\x18\x01 \x03(\x0c\x12\x0c\n\x04\x63pus\x18\x02 \x03(\x03\x12\x0e\n\x06memory\x18\x03 \x03(\x0c\"{\n\x03Pod\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x35\n\ncontainers\x18\x03 \x03(\x0b\x32!.numascope.podresources.Container\x12\x0c\n\x04\x63pus\x18\x04 \x03(\x03\x12\x0e\n\x06memory\x18\x05 \x03(\x0c\"w\n\tContainer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x65vices\x18\x02 \x03(\x0c\x12\x0c\n\x04\x63pus\x18\x03 \x03(\x03\x12\x0e\n\x06memory\x18\x04 \x03(\x0c\x12-\n\x06\x63laims\x18\x05 \x03(\x0b\x32\x1d.numascope.podresources.Claim\"N\n\x06Memory\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x15\n\x08topology\x18\x03 \x01(\x0cH\x00\x88\x01\x01\x42\x0b\n\t_topology\"K\n\x06\x44\x65vice\x12\x10\n\x08resource\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\x12\x15\n\x08topology\x18\x03 \x01(\x0cH\x00\x88\x01\x01\x42\x0b\n\t_topology\"7\n\x08Topology\x12+\n\x05nodes\x18\x01 \x03(\x0b\x32\x1c.numascope.podresources.Node\"\x12\n\x04Node\x12\n\n\x02id\x18\x01 \x01(\x03\"`\n\x05\x43laim\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x36\n\x07\x64\x65vices\x18\x04 \x03(\x0b\x32%.numascope.podresources.ClaimedDevice\"\x8b\x01\n\rClaimedDevice\x12.\n\x03\x63\x64i\x18\x01 \x03(\x0b\x32!.numascope.podresources.CdiDevice\x12\x0e\n\x06\x64river\x18\x02 \x01(\t\x12\x0c\n\x04pool\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x04 \x01(\t\x12\x12\n\x05share\x18\x05 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_share\"\x19\n\tCdiDevice\x12\x0c\n\x04name\x18\x01 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,23 +40,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ONEPOD']._serialized_start=179
   _globals['_ONEPOD']._serialized_end=229
   _globals['_ALLOCATABLE']._serialized_start=231
-  _globals['_ALLOCATABLE']._serialized_end=355
-  _globals['_POD']._serialized_start=358
-  _globals['_POD']._serialized_end=513
-  _globals['_CONTAINER']._serialized_start=516
-  _globals['_CONTAINER']._serialized_end=699
-  _globals['_MEMORY']._serialized_start=701
-  _globals['_MEMORY']._serialized_end=790
-  _globals['_DEVICE']._serialized_start=792
-  _globals['_DEVICE']._serialized_end=883
-  _globals['_TOPOLOGY']._serialized_start=885
-  _globals['_TOPOLOGY']._serialized_end=940
-  _globals['_NODE']._serialized_start=942
-  _globals['_NODE']._serialized_end=960
-  _globals['_CLAIM']._serialized_start=962
-  _globals['_CLAIM']._serialized_end=1058
-  _globals['_CLAIMEDDEVICE']._serialized_start=1061
-  _globals['_CLAIMEDDEVICE']._serialized_end=1200
-  _globals['_CDIDEVICE']._serialized_start=1202
-  _globals['_CDIDEVICE']._serialized_end=1227
+  _globals['_ALLOCATABLE']._serialized_end=291
+  _globals['_POD']._serialized_start=293
+  _globals['_POD']._serialized_end=416
+  _globals['_CONTAINER']._serialized_start=418
+  _globals['_CONTAINER']._serialized_end=537
+  _globals['_MEMORY']._serialized_start=539
+  _globals['_MEMORY']._serialized_end=617
+  _globals['_DEVICE']._serialized_start=619
+  _globals['_DEVICE']._serialized_end=694
+  _globals['_TOPOLOGY']._serialized_start=696
+  _globals['_TOPOLOGY']._serialized_end=751
+  _globals['_NODE']._serialized_start=753
+  _globals['_NODE']._serialized_end=771
+  _globals['_CLAIM']._serialized_start=773
+  _globals['_CLAIM']._serialized_end=869
+  _globals['_CLAIMEDDEVICE']._serialized_start=872
+  _globals['_CLAIMEDDEVICE']._serialized_end=1011
+  _globals['_CDIDEVICE']._serialized_start=1013
+  _globals['_CDIDEVICE']._serialized_end=1038
 # @@protoc_insertion_point(module_scope)

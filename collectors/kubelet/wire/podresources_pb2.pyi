@@ -35,10 +35,10 @@ class Allocatable(_message.Message):
     DEVICES_FIELD_NUMBER: _ClassVar[int]
     CPUS_FIELD_NUMBER: _ClassVar[int]
     MEMORY_FIELD_NUMBER: _ClassVar[int]
-    devices: _containers.RepeatedCompositeFieldContainer[Device]
+    devices: _containers.RepeatedScalarFieldContainer[bytes]
     cpus: _containers.RepeatedScalarFieldContainer[int]
-    memory: _containers.RepeatedCompositeFieldContainer[Memory]
-    def __init__(self, devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., cpus: _Optional[_Iterable[int]] = ..., memory: _Optional[_Iterable[_Union[Memory, _Mapping]]] = ...) -> None: ...
+    memory: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, devices: _Optional[_Iterable[bytes]] = ..., cpus: _Optional[_Iterable[int]] = ..., memory: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Pod(_message.Message):
     __slots__ = ("name", "namespace", "containers", "cpus", "memory")
@@ -51,8 +51,8 @@ class Pod(_message.Message):
     namespace: str
     containers: _containers.RepeatedCompositeFieldContainer[Container]
     cpus: _containers.RepeatedScalarFieldContainer[int]
-    memory: _containers.RepeatedCompositeFieldContainer[Memory]
-    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., containers: _Optional[_Iterable[_Union[Container, _Mapping]]] = ..., cpus: _Optional[_Iterable[int]] = ..., memory: _Optional[_Iterable[_Union[Memory, _Mapping]]] = ...) -> None: ...
+    memory: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., containers: _Optional[_Iterable[_Union[Container, _Mapping]]] = ..., cpus: _Optional[_Iterable[int]] = ..., memory: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Container(_message.Message):
     __slots__ = ("name", "devices", "cpus", "memory", "claims")
@@ -62,21 +62,21 @@ class Container(_message.Message):
     MEMORY_FIELD_NUMBER: _ClassVar[int]
     CLAIMS_FIELD_NUMBER: _ClassVar[int]
     name: str
-    devices: _containers.RepeatedCompositeFieldContainer[Device]
+    devices: _containers.RepeatedScalarFieldContainer[bytes]
     cpus: _containers.RepeatedScalarFieldContainer[int]
-    memory: _containers.RepeatedCompositeFieldContainer[Memory]
+    memory: _containers.RepeatedScalarFieldContainer[bytes]
     claims: _containers.RepeatedCompositeFieldContainer[Claim]
-    def __init__(self, name: _Optional[str] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., cpus: _Optional[_Iterable[int]] = ..., memory: _Optional[_Iterable[_Union[Memory, _Mapping]]] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., devices: _Optional[_Iterable[bytes]] = ..., cpus: _Optional[_Iterable[int]] = ..., memory: _Optional[_Iterable[bytes]] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ...) -> None: ...
 
 class Memory(_message.Message):
-    __slots__ = ("type", "bytes", "topology")
+    __slots__ = ("type", "size_bytes", "topology")
     TYPE_FIELD_NUMBER: _ClassVar[int]
-    BYTES_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     TOPOLOGY_FIELD_NUMBER: _ClassVar[int]
     type: str
-    bytes: int
-    topology: Topology
-    def __init__(self, type: _Optional[str] = ..., bytes: _Optional[int] = ..., topology: _Optional[_Union[Topology, _Mapping]] = ...) -> None: ...
+    size_bytes: int
+    topology: bytes
+    def __init__(self, type: _Optional[str] = ..., size_bytes: _Optional[int] = ..., topology: _Optional[bytes] = ...) -> None: ...
 
 class Device(_message.Message):
     __slots__ = ("resource", "ids", "topology")
@@ -85,8 +85,8 @@ class Device(_message.Message):
     TOPOLOGY_FIELD_NUMBER: _ClassVar[int]
     resource: str
     ids: _containers.RepeatedScalarFieldContainer[str]
-    topology: Topology
-    def __init__(self, resource: _Optional[str] = ..., ids: _Optional[_Iterable[str]] = ..., topology: _Optional[_Union[Topology, _Mapping]] = ...) -> None: ...
+    topology: bytes
+    def __init__(self, resource: _Optional[str] = ..., ids: _Optional[_Iterable[str]] = ..., topology: _Optional[bytes] = ...) -> None: ...
 
 class Topology(_message.Message):
     __slots__ = ("nodes",)
