@@ -1,0 +1,345 @@
+"""The agent's settings: one table, from which flags, environment variables, YAML keys and docs/settings.md all come.
+
+Precedence, highest first: flag, environment (`NUMASCOPE_…`), YAML file (`--config FILE`), default. A key that is not
+in the table, a key given twice or a bad value is an error that names the key and where it stood; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from collectors.errors import NumascopeError
+
+ENVIRONMENT_PREFIX = "NUMASCOPE_"
+CONFIG_ENVIRONMENT = "NUMASCOPE_CONFIG"
+CONFIG_LIMIT = 64 << 10
+"""Bytes of a settings file at most: a longer one is not a settings file."""
+
+DEFAULT_PORT = 9787
+"""Not in use by another exporter that is listed with the Prometheus project."""
+
+_DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)", re.ASCII)
+_DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_NODE_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?", re.ASCII)
+_ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.%\w]+)\]|([^\[\]:]*)):([0-9]{1,5})", re.ASCII)
+_SERVICE_LINK = re.compile(
+    r"NUMASCOPE_(?:\w+_)?(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)",
+    re.ASCII,
+)
+"""Variables that the kubelet sets in every container for a Service named numascope: not ours, not an error."""
+
+
+class SettingsError(NumascopeError):
+    """A setting that is unknown, given twice or not usable.
+
+    Attributes:
+        source: the flag, the variable, or the file (with the line where one is known).
+    """
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(f"{source}: {reason}")
+        self.source = source
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen. `host` is empty for every address of the machine; port 0 lets the kernel choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """`host:port`, `[::1]:port` or `:port`."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None or int(match[3]) > 65_535:
+        raise ValueError("expected host:port, such as 127.0.0.1:9787 or [::1]:9787")
+    return Address(host=match[1] or match[2] or "", port=int(match[3]))
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from `500ms`, `30s`, `5m` or `1h`."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError("expected a duration with its unit, such as 30s or 5m")
+    return float(match[1]) * _DURATION_UNITS[match[2]]
+
+
+def parse_node_name(text: str) -> str:
+    """A name that Kubernetes accepts for a node (RFC 1123 subdomain)."""
+    if not _NODE_NAME.fullmatch(text):
+        raise ValueError("expected lower-case letters, digits, '-' and '.', at most 253 of them")
+    return text
+
+
+def parse_text(text: str) -> str:
+    """Any text but none."""
+    if not text:
+        raise ValueError("expected a text")
+    return text
+
+
+def bounded(parse: Callable[[str], float], *, least: float, most: float) -> Callable[[str], float]:
+    """The same parser, with values outside the bounds refused."""
+
+    def parse_bounded(text: str) -> float:
+        value = parse(text)
+        if not least <= value <= most:
+            raise ValueError(f"expected {format_duration(least)} to {format_duration(most)}")
+        return value
+
+    return parse_bounded
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """A parser for one of these words."""
+
+    def parse_word(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"expected {' or '.join(words)}")
+        return text
+
+    return parse_word
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest form that parse_duration reads back."""
+    for unit in ("h", "m", "s"):
+        if seconds >= _DURATION_UNITS[unit] and seconds % _DURATION_UNITS[unit] == 0:
+            return f"{seconds / _DURATION_UNITS[unit]:g}{unit}"
+    return f"{seconds * 1000:g}ms"
+
+
+def default_node_name(environ: Mapping[str, str] | None = None) -> str:
+    """`NODE_NAME`, which manifests set from the pod's own spec, else the host's name in lower case."""
+    environ = os.environ if environ is None else environ
+    return environ.get("NODE_NAME") or os.uname().nodename.lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What the table says of one setting."""
+
+    parse: Callable[[str], Any]
+    help: str
+    metavar: str
+    why: str
+    """Why the default is what it is"""
+    shown_default: str
+
+
+def _setting(
+    default: Any,
+    parse: Callable[[str], Any],
+    *,
+    help: str,
+    metavar: str,
+    why: str,
+    shown_default: str | None = None,
+) -> Any:
+    row = Row(parse=parse, help=help, metavar=metavar, why=why, shown_default=shown_default or str(default))
+    if callable(default):
+        return field(default_factory=default, metadata={"row": row})
+    return field(default=default, metadata={"row": row})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting of the agent, parsed and within its bounds. The table is this class."""
+
+    listen: Address = _setting(  # noqa: RUF009 - it makes a field
+        Address("127.0.0.1", DEFAULT_PORT),
+        parse_address,
+        metavar="HOST:PORT",
+        help="where to serve; [::1]:9787 for IPv6, :9787 for every address, port 0 for any free port",
+        why="this machine only: what is served has no password",
+    )
+    host: str | None = _setting(
+        None,
+        parse_text,
+        metavar="DIR|ARCHIVE",
+        help="a captured machine to serve instead of this one",
+        why="this machine",
+        shown_default="this machine",
+    )
+    survey_period: float = _setting(
+        60.0,
+        bounded(parse_duration, least=1.0, most=86_400.0),
+        metavar="DURATION",
+        help="how often to read the machine again when no kernel event asks for it",
+        why="hardware changes are rare, and kernel events tell most of them; memory that is free moves all the time",
+        shown_default="60s",
+    )
+    survey_deadline: float = _setting(
+        20.0,
+        bounded(parse_duration, least=0.1, most=3_600.0),
+        metavar="DURATION",
+        help="how long one reading of the machine may take until it counts as stuck",
+        why="fifty times what the largest machine takes; a driver that hangs is said so within a period",
+        shown_default="20s",
+    )
+    node_name: str = _setting(
+        default_node_name,
+        parse_node_name,
+        metavar="NAME",
+        help="the name of the node in what is published",
+        why="what the kubelet registers where nobody overrides it",
+        shown_default="$NODE_NAME, else the host's name in lower case",
+    )
+    hotplug: str = _setting(
+        "on",
+        one_of("on", "off"),
+        metavar="on|off",
+        help="whether kernel events (udev) wake a reading; off leaves the timer alone",
+        why="a change is seen at once; where events cannot be had, the agent says so and the timer stays",
+    )
+    log_format: str = _setting(
+        "text",
+        one_of("text", "json"),
+        metavar="text|json",
+        help="the form of the lines on standard error",
+        why="a person starts it first",
+    )
+    log_level: str = _setting(
+        "info",
+        one_of("debug", "info", "warning", "error"),
+        metavar="LEVEL",
+        help="the least important lines to write: debug, info, warning or error",
+        why="info says only what changes: start, stop, trouble and its end",
+    )
+
+
+def rows() -> Iterator[tuple[str, Row]]:
+    """The table: every setting's key and what is said of it, in order."""
+    for item in dataclasses.fields(Settings):
+        yield item.name, item.metadata["row"]
+
+
+def flag_of(key: str) -> str:
+    """`survey_period` → `--survey-period`."""
+    return f"--{key.replace('_', '-')}"
+
+
+def variable_of(key: str) -> str:
+    """`survey_period` → `NUMASCOPE_SURVEY_PERIOD`."""
+    return f"{ENVIRONMENT_PREFIX}{key.upper()}"
+
+
+def add_arguments(parser: argparse.ArgumentParser, *, besides: frozenset[str] = frozenset({"host"})) -> None:
+    """Adds a flag for every setting, but for those `besides` that every command has anyway."""
+    group = parser.add_argument_group(
+        "settings", "each also as a variable (NUMASCOPE_LISTEN) and a key of the file (listen); a flag wins"
+    )
+    group.add_argument("--config", metavar="FILE", help="a YAML file with settings ($NUMASCOPE_CONFIG)")
+    for key, row in rows():
+        if key not in besides:
+            text = f"{row.help} (default: {row.shown_default})"
+            group.add_argument(flag_of(key), metavar=row.metavar, help=text.replace("%", "%%"))
+
+
+def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+    """The settings from parsed flags (None: not given), environment, the file that either names, and defaults.
+
+    Raises SettingsError for the first thing that is wrong. An empty variable counts as not set.
+    """
+    texts: dict[str, tuple[str, str]] = {}
+    config = cast(str | None, flags.get("config")) or environ.get(CONFIG_ENVIRONMENT) or None
+    if config is not None:
+        texts.update(_from_file(config))
+    texts.update(_from_environment(environ))
+    for key, _ in rows():
+        if (given := flags.get(key)) is not None:
+            texts[key] = (flag_of(key), str(given))
+    values: dict[str, Any] = {}
+    for key, row in rows():
+        if key in texts:
+            values[key] = _parsed(row, *texts[key])
+    if "node_name" not in values:
+        values["node_name"] = _parsed(
+            dict(rows())["node_name"], "node_name by default", default_node_name(environ)
+        )
+    return Settings(**values)
+
+
+def _parsed(row: Row, source: str, text: str) -> object:
+    try:
+        return row.parse(text)
+    except ValueError as error:
+        raise SettingsError(source, f"{error}, found {text[:60]!r}") from None
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, str]]]:
+    known = {variable_of(key): key for key, _ in rows()}
+    for variable in sorted(environ):
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable == CONFIG_ENVIRONMENT:
+            continue
+        if variable in known:
+            if environ[variable]:
+                yield known[variable], (f"${variable}", environ[variable])
+        elif not _SERVICE_LINK.fullmatch(variable):
+            raise SettingsError(
+                f"${variable}",
+                f"there is no such setting{_did_you_mean(variable, [*known, CONFIG_ENVIRONMENT])}",
+            )
+
+
+def _from_file(path: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Keys of the YAML file, with its name and line. Every value is taken as text, so that `on` stays `on`."""
+    import yaml  # noqa: PLC0415 - half a megabyte that only who has a settings file pays for
+
+    try:
+        root = yaml.compose(_file_text(path), Loader=yaml.BaseLoader)
+    except yaml.MarkedYAMLError as error:
+        line = "" if error.problem_mark is None else f":{error.problem_mark.line + 1}"
+        raise SettingsError(f"{path}{line}", f"not YAML: {error.problem or error.context}") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(path, f"not YAML: {' '.join(str(error).split())}") from None
+    if root is None:
+        return
+    if not isinstance(root, yaml.MappingNode):
+        raise SettingsError(path, "expected lines of `key: value`")
+    keys = [key for key, _ in rows()]
+    seen: set[str] = set()
+    for key_node, value_node in root.value:
+        source = f"{path}:{key_node.start_mark.line + 1}"
+        key = key_node.value
+        if not isinstance(key_node, yaml.ScalarNode) or key not in keys:
+            name = key if isinstance(key, str) else "that is not a word"
+            raise SettingsError(source, f"unknown key {name!r}{_did_you_mean(str(key), keys)}")
+        if key in seen:
+            raise SettingsError(source, f"key {key!r} is given twice")
+        if not isinstance(value_node, yaml.ScalarNode):
+            raise SettingsError(source, f"key {key!r}: expected one value, not a list or a map")
+        seen.add(key)
+        yield key, (f"{source}: key {key!r}", value_node.value)
+
+
+def _file_text(path: str) -> str:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - the path is the person's own words, kept for the message
+            data = file.read(CONFIG_LIMIT + 1)
+    except OSError as error:
+        raise SettingsError(path, f"cannot read the settings: {error.strerror}") from error
+    if len(data) > CONFIG_LIMIT:
+        raise SettingsError(path, f"longer than {CONFIG_LIMIT} bytes; not a settings file")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise SettingsError(path, "not UTF-8 text") from None
+
+
+def _did_you_mean(word: str, words: list[str]) -> str:
+    import difflib  # noqa: PLC0415 - only who mistypes pays for it
+
+    close = difflib.get_close_matches(word, words, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(words)}"
