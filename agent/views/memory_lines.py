@@ -126,7 +126,7 @@ def fold_cpuless(
             folded.append((_folded_line(group, numa), tuple(group)))
         else:
             folded += [
-                ((name(f"NUMA node {node.id}"), *describe_cpuless(node, numa)), (node,)) for node in group
+                ((name(node_name(node, numa)), *describe_cpuless(node, numa)), (node,)) for node in group
             ]
     return tuple(sorted(folded, key=lambda pair: pair[1][0].id))
 

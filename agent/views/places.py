@@ -46,7 +46,7 @@ class Place:
 def derive_places(
     topology: CpuTopology, nodes: Iterable[NumaNode], *, small_caches: bool = False
 ) -> tuple[Place, ...]:
-    """The outermost places, by their lowest CPU.
+    """The outermost places, in order of their ids, else of their lowest CPUs.
 
     Dies, books and clusters are left out where they only repeat what is around them, or a single core. Where two
     NUMA nodes share CPUs and neither holds the other, both are there.
@@ -101,7 +101,15 @@ def _nest(places: Sequence[Place], depth: int = 0) -> tuple[Place, ...]:
         inside = _nest(held, depth + 1)
         outer.append(Place(level=head.level, cpus=head.cpus, thing=head.thing, inside=inside))
         places = [place for place in others if depth >= MAX_DEPTH or not _holds(head, place)]
-    return tuple(sorted(outer, key=lambda place: min(place.cpus)))
+    return _in_order(outer)
+
+
+def _in_order(places: list[Place]) -> tuple[Place, ...]:
+    """Places of one level by their ids, where these tell them apart; others by their lowest CPU."""
+    ids = {place.thing.id for place in places if not isinstance(place.thing, Cache)} - {None}
+    if len(ids) == len(places) and len({place.level for place in places}) == 1:
+        return tuple(sorted(places, key=lambda place: place.thing.id or 0))
+    return tuple(sorted(places, key=lambda place: min(place.cpus)))
 
 
 def _holds(outer: Place, inner: Place) -> bool:

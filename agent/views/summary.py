@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from agent.views.cpu_lines import cpu_ids, describe_caches, describe_cores, describe_cpus, describe_kind
-from agent.views.memory_lines import describe_memory, summarize_pools
+from agent.views.memory_lines import summarize_pools
 from agent.views.text import Facts, Line, Section, name, plain, plural, quiet, warn
-from agent.views.units import format_ids
+from agent.views.units import format_bytes, format_ids
 from collectors.model import CpuTopology, NumaKind, NumaTopology, Snapshot
 
 
@@ -44,14 +44,12 @@ def _cpu_rows(topology: CpuTopology) -> list[tuple[str, Line]]:
         ("package", topology.packages),
         ("die", topology.dies if len(topology.dies) > len(topology.packages) else ()),
     )
-    words = [
-        plural(len(topology.online), "CPU"),
-        *(plural(len(members), word) for word, members in groups if members),
-    ]
+    words = [plural(len(members), word) for word, members in groups if members]
     cores = describe_cores(topology, topology.online)
     if cores:
         words.append(cores)
-    rows: list[tuple[str, Line]] = [("CPUs", (plain(", ".join(words)),))]
+    online = f"{len(topology.online)} online"
+    rows: list[tuple[str, Line]] = [("CPUs", (plain(f"{online}: {', '.join(words)}" if words else online),))]
     if len(topology.kinds) > 1:
         rows += [
             (
@@ -66,7 +64,7 @@ def _cpu_rows(topology: CpuTopology) -> list[tuple[str, Line]]:
 
 
 def _memory_rows(numa: NumaTopology) -> list[tuple[str, Line]]:
-    words = describe_memory(*_totals(numa))
+    words = _total_words(numa)
     if numa.from_kernel:
         words += f", {plural(len(numa.nodes), 'NUMA node')}"
         kinds = Counter(node.kind for node in numa.nodes)
@@ -88,14 +86,15 @@ def _memory_rows(numa: NumaTopology) -> list[tuple[str, Line]]:
     return rows
 
 
-def _totals(numa: NumaTopology) -> tuple[int | None, int | None]:
+def _total_words(numa: NumaTopology) -> str:
     """Memory in all and free: what the kernel says of the machine, else what its nodes come to."""
-    if numa.memory_total_bytes is not None:
-        return numa.memory_total_bytes, numa.memory_free_bytes
-    return (
-        _sum_of_known([node.memory_total_bytes for node in numa.nodes]),
-        _sum_of_known([node.memory_free_bytes for node in numa.nodes]),
-    )
+    total, free = numa.memory_total_bytes, numa.memory_free_bytes
+    if total is None:
+        total = _sum_of_known([node.memory_total_bytes for node in numa.nodes])
+        free = _sum_of_known([node.memory_free_bytes for node in numa.nodes])
+    if total is None:
+        return "unknown"
+    return format_bytes(total) if free is None else f"{format_bytes(total)}, {format_bytes(free)} free"
 
 
 def _sum_of_known(sizes: list[int | None]) -> int | None:

@@ -48,7 +48,7 @@ def derive_tree(
     *,
     wide: bool,
 ) -> tuple[Branch, ...]:
-    """Places with CPUs by their lowest CPU, then CPUs that are in none, then NUMA nodes without CPUs.
+    """Places with CPUs, then CPUs that are in none, then NUMA nodes without CPUs.
 
     Args:
         topology: None where the CPUs could not be read; likewise `numa`.
@@ -59,35 +59,32 @@ def derive_tree(
     places = derive_places(forest.topology, forest.numa.nodes, small_caches=wide)
     loose = forest.topology.online.difference(*(place.cpus for place in places))
     return (
-        *_place_branches(forest, places, said=frozenset()),
+        *_place_branches(forest, places, around=frozenset()),
         *_loose_branches(forest, loose),
         *_cpuless_branches(forest),
     )
 
 
-def _place_branches(forest: _Forest, places: tuple[Place, ...], *, said: IdSet) -> tuple[Branch, ...]:
-    """A branch for each place; `said` are the CPUs that the line above has named already."""
+def _place_branches(forest: _Forest, places: tuple[Place, ...], *, around: IdSet) -> tuple[Branch, ...]:
+    """A branch for each place; `around` are the CPUs of what they are in, where the line above has told them."""
     if not forest.wide and _is_row_of_small_caches(forest.topology, places):
         return (_row_of_caches(places),)
-    return tuple(_place_branch(forest, place, said=said) for place in places)
+    return tuple(_place_branch(forest, place, around=around) for place in places)
 
 
-def _place_branch(forest: _Forest, place: Place, *, said: IdSet) -> Branch:
-    topology = forest.topology
-    named = place.cpus == said
-    innermost = not place.inside
+def _place_branch(forest: _Forest, place: Place, *, around: IdSet) -> Branch:
     below: list[Branch] = []
     if isinstance(place.thing, NumaNode):
-        line, below = _node_line(forest, place.thing), list(_memory_branches(forest, place.thing))
-        named = True
+        line, told = _node_line(forest, place.thing), place.cpus
+        below += _memory_branches(forest, place.thing)
     else:
-        line = _group_line(topology, place, with_ids=innermost and not named)
-        named = named or innermost
-    below += _place_branches(forest, place.inside, said=place.cpus if named else frozenset())
-    if innermost:
-        below += _innermost_branches(forest, place.cpus)
-    else:
+        line = (name(_group_name(place)), *_group_words(forest.topology, place, around=around))
+        told = place.cpus if place.cpus == around or not place.inside else frozenset()
+    below += _place_branches(forest, place.inside, around=told)
+    if place.inside:
         below += _loose_branches(forest, place.loose_cpus)
+    else:
+        below += _innermost_branches(forest, place.cpus)
     if isinstance(place.thing, NumaNode):
         below += forest.devices.get(place.thing.id, ())
     return Branch(line=line, below=tuple(below))
@@ -96,12 +93,11 @@ def _place_branch(forest: _Forest, place: Place, *, said: IdSet) -> Branch:
 def _node_line(forest: _Forest, node: NumaNode) -> Line:
     spans: list[Span] = [
         name(node_name(node, forest.numa)),
-        plain(f": {describe_cpus(forest.topology, node.cpus)}"),
-        plain(f"; {describe_memory(node.memory_total_bytes, node.memory_free_bytes)}"),
+        plain(f": {describe_memory(node.memory_total_bytes, node.memory_free_bytes)}"),
+        plain(f"; {describe_cpus(forest.topology, node.cpus)}"),
     ]
-    missing = node.offline_cpus
-    if missing:
-        spans.append(warn(f"; offline: {cpu_ids(missing)}"))
+    if node.offline_cpus:
+        spans.append(warn(f"; not online: {cpu_ids(node.offline_cpus)}"))
     return tuple(spans)
 
 
@@ -112,9 +108,18 @@ def _memory_branches(forest: _Forest, node: NumaNode) -> tuple[Branch, ...]:
     )
 
 
-def _group_line(topology: CpuTopology, place: Place, *, with_ids: bool) -> Line:
-    words = describe_cpus(topology, place.cpus) if with_ids else describe_cores(topology, place.cpus)
-    return (name(_group_name(place)), plain(f": {words or plural(len(place.cpus), 'CPU')}"))
+def _group_words(topology: CpuTopology, place: Place, *, around: IdSet) -> Line:
+    """What follows a group's name: as little as the lines above and below leave to say."""
+    cores = describe_cores(topology, place.cpus)
+    if place.cpus == around:
+        return (
+            (plain(", shared by all of them"),) if isinstance(place.thing, Cache) and len(around) > 1 else ()
+        )
+    if len(place.inside) == 1 and place.inside[0].cpus == place.cpus:
+        return ()  # the one below says it
+    if place.inside:
+        return (plain(f": {cores or plural(len(place.cpus), 'CPU')}"),)
+    return (plain(f": {describe_cpus(topology, place.cpus)}"),)
 
 
 def _group_name(place: Place) -> str:
