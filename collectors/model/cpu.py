@@ -73,7 +73,11 @@ class CpuKind:
     name: str | None = None
     """What the kernel or the vendor calls it: `cpu_core`, `cpu_atom`, `Cortex-X925`."""
     capacity: int | None = None
+    """The highest cpu_capacity among them"""
     max_frequency_khz: int | None = None
+    """The highest cpuinfo_max_freq among them"""
+    base_frequency_khz: int | None = None
+    """The highest base_frequency among them"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
