@@ -3,9 +3,8 @@
 `DirectoryFS` serves this machine (root `/`) and unpacked captures; `collectors.archive.ArchiveFS` serves a capture
 from memory. Paths are absolute POSIX paths as the machine itself names them: `/sys/devices/system/cpu/online`.
 
-A capture may come from a stranger. Symbolic links are followed by us, one component at a time, with the root as `/`
-and `..` stopping there, so no link leads out of it; only regular files are read, without blocking, and never more of
-them than a limit.
+A capture may come from a stranger. Symbolic links are followed by us, inside the root (collectors.resolver); only
+regular files are opened, without blocking, and never more is read of them than a limit.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import stat
 from typing import Protocol
 
 from collectors.errors import CaptureError, UnreadableError
+from collectors.resolver import ABSENT, Resolver
 
 READ_LIMIT = 1 << 20
 """Bytes read of one file at most. Attributes in sysfs are a page (4 KiB), CPU lists some pages; /proc files can be more."""
@@ -23,10 +23,8 @@ READ_LIMIT = 1 << 20
 ENTRIES_LIMIT = 100_000
 """Names taken from one directory at most. Memory blocks of a 64 TiB machine are the longest real listing."""
 
-MAX_LINKS = 40
-"""Symbolic links followed for one path: the kernel's own limit (path_resolution(7))."""
-
-_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
+NOT_REGULAR = "not a regular file"
+TOO_MANY_ENTRIES = f"more than {ENTRIES_LIMIT} entries"
 _VANISHED = frozenset({errno.ENODEV, errno.ENXIO})
 _READ_RETRIES = 3
 _SYSFS = ("/sys/devices/", "/sys/bus/", "/sys/class/")
@@ -67,58 +65,68 @@ class DirectoryFS:
                 root, "no such directory" if not os.path.exists(real_root) else "not a directory"
             )
         self._prefix = real_root.rstrip("/")
-        self._directories: dict[str, str] = {"": "", "/": ""}
+        self._resolver = Resolver(
+            mode_of=lambda path: os.lstat(self._prefix + path).st_mode,
+            target_of=lambda path: os.readlink(self._prefix + path),
+        )
+        self._directories = self._resolver.directories
 
     def read(self, path: str, limit: int = READ_LIMIT) -> bytes | None:
         parent, _, name = path.rpartition("/")
         try:
             real_parent = self._directories.get(parent)
             if real_parent is None:
-                real_parent = self._resolve(parent)
+                real_parent = self._resolver.resolve(parent)
             return self._read_regular(f"{self._prefix}{real_parent}/{name}", path, limit)
         except OSError as error:
-            if error.errno in _ABSENT:
+            if error.errno in ABSENT:
                 return None
             if error.errno == errno.ELOOP:
                 return self._read_through_link(path, limit)
             raise UnreadableError.from_os_error(path, error) from error
+        except ValueError:
+            return None  # a NUL, or what no file name can be written with
 
     def entries(self, path: str) -> tuple[str, ...] | None:
+        real = self._resolver.locate(path)
+        if real is None:
+            return None
         try:
             names: list[str] = []
-            with os.scandir(self._prefix + (self._resolve(path) or "/")) as listing:
+            with os.scandir(self._prefix + (real or "/")) as listing:
                 for entry in listing:
                     if len(names) == ENTRIES_LIMIT:
-                        raise UnreadableError(path, f"more than {ENTRIES_LIMIT} entries")
+                        raise UnreadableError(path, TOO_MANY_ENTRIES)
                     names.append(entry.name)
         except OSError as error:
-            if error.errno in _ABSENT:
+            if error.errno in ABSENT:
                 return None
             raise UnreadableError.from_os_error(path, error) from error
         return tuple(sorted(names))
 
     def real_path(self, path: str) -> str | None:
-        try:
-            return self._resolve(path) or "/"
-        except OSError as error:
-            if error.errno in _ABSENT:
-                return None
-            raise UnreadableError.from_os_error(path, error) from error
+        real = self._resolver.locate(path)
+        return "/" if real == "" else real
 
     def _read_through_link(self, path: str, limit: int) -> bytes | None:
+        real = self._resolver.locate(path)
+        if real is None:
+            return None
         try:
-            return self._read_regular(self._prefix + self._resolve(path), path, limit)
+            return self._read_regular(self._prefix + real, path, limit)
         except OSError as error:
-            if error.errno in _ABSENT:
+            if error.errno in ABSENT:
                 return None
             raise UnreadableError.from_os_error(path, error) from error
 
     def _read_regular(self, location: str, path: str, limit: int) -> bytes | None:
         """Reads a whole file: sysfs hands out up to a page a read, /proc as many whole records as its buffer holds."""
+        if self._prefix:
+            _refuse_irregular(os.lstat(location).st_mode, path)
         descriptor = os.open(location, _OPEN_FLAGS)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UnreadableError(path, "not a regular file")
+                raise UnreadableError(path, NOT_REGULAR)
             data = self._read_patiently(descriptor, min(limit, _PAGE))
             if len(data) < _PAGE and path.startswith(_SYSFS):
                 return data  # a short read is the end of an attribute of sysfs, and of nothing else
@@ -145,52 +153,10 @@ class DirectoryFS:
                 continue
         return os.read(descriptor, size)
 
-    def _resolve(self, path: str) -> str:
-        """The path below the root without links, `""` for the root itself; raises OSError as the kernel would."""
-        known = self._directories.get(path)
-        if known is not None:
-            return known
-        parent, _, name = path.rpartition("/")
-        real_parent = self._directories.get(parent)
-        if real_parent is not None and name not in ("", ".", ".."):
-            # The common case of a directory below one that is known: cpu7 below cpu.
-            candidate = f"{real_parent}/{name}"
-            if stat.S_ISDIR(os.lstat(self._prefix + candidate).st_mode):
-                self._directories[path] = self._directories[candidate] = candidate
-                return candidate
-        real = self._walk(path)
-        self._directories[path] = real
-        return real
 
-    def _walk(self, path: str) -> str:
-        """What _resolve answers, found one component at a time."""
-        real = ""
-        pending = path.split("/")[::-1]
-        links = 0
-        while pending:
-            name = pending.pop()
-            if name in ("", "."):
-                continue
-            if name == "..":
-                real = real.rpartition("/")[0]
-                continue
-            candidate = f"{real}/{name}"
-            if candidate in self._directories and self._directories[candidate] == candidate:
-                real = candidate
-                continue
-            mode = os.lstat(self._prefix + candidate).st_mode
-            if stat.S_ISLNK(mode):
-                links += 1
-                if links > MAX_LINKS:
-                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-                target = os.readlink(self._prefix + candidate)
-                pending.extend(target.split("/")[::-1])
-                if target.startswith("/"):
-                    real = ""
-                continue
-            if stat.S_ISDIR(mode):
-                self._directories[candidate] = candidate
-            elif any(part not in ("", ".") for part in pending):
-                raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-            real = candidate
-        return real
+def _refuse_irregular(mode: int, path: str) -> None:
+    """Keeps what is no regular file from being opened: in a stranger's folder, opening a device is an act of its own."""
+    if stat.S_ISLNK(mode):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    if not stat.S_ISREG(mode):
+        raise UnreadableError(path, NOT_REGULAR)
