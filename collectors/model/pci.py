@@ -36,20 +36,28 @@ class PciDevice:
     address: str
     """`dddd:bb:dd.f`, lower case, as the kernel names it; the domain may have more than four digits"""
     path: tuple[str, ...]
-    """From the root complex (`pci0000:3a`) through every bridge to the function itself, which is the last"""
+    """From the root complex (`pci0000:3a`) through every bridge to the function itself, which is the last.
+
+    Behind a bridge that makes a PCI domain of its own (Intel VMD) that domain's root complex is in the path too:
+    `pci0000:16`, `0000:16:05.5`, `pci10000:00`, `10000:00:02.0`, `10000:01:00.0`.
+    """
+    path_known: bool = True
+    """False where the machine does not say where the function hangs (captures without /sys/devices): the path is then
+    its address below a root complex named for its domain and bus, with whatever bridges lie between left out"""
     class_code: int | None = None
     """24 bits: base class, subclass, programming interface"""
     vendor_id: int | None = None
     device_id: int | None = None
     subsystem_vendor_id: int | None = None
+    """subsystem_vendor; None, like the next, for the 0 of a function without one"""
     subsystem_device_id: int | None = None
     driver: str | None = None
     numa_node: int | None = None
     """numa_node; None where the firmware does not say (the kernel's -1) or the file is absent"""
     local_cpus: IdSet | None = None
-    """local_cpulist or local_cpus: the CPUs nearest to the device"""
+    """local_cpus, else local_cpulist: the CPUs nearest to the device, online or not. All CPUs, or none, say nothing"""
     link: PcieLink | None = None
-    """None for what has no PCIe link (legacy PCI, root-complex endpoints)"""
+    """None for what has no PCIe link (legacy PCI, root-complex endpoints), or where nothing of it can be read"""
     physical_function: str | None = None
     """For an SR-IOV virtual function: the address of its physical one"""
     virtual_functions: tuple[str, ...] = ()
