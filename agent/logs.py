@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import time
 from typing import TextIO
+
+from agent.timestamps import format_timestamp
 
 LEVELS = {
     "debug": logging.DEBUG,
@@ -29,13 +30,6 @@ def configure(log_format: str, level: str, stream: TextIO | None = None) -> None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
-def timestamp(seconds: float) -> str:
-    """RFC 3339 in UTC, with milliseconds."""
-    milliseconds = round(seconds * 1000)
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds // 1000))
-    return f"{whole}.{milliseconds % 1000:03d}Z"
-
-
 class TextFormatter(logging.Formatter):
     """`2026-01-31T09:00:00.000Z INFO message`, with line breaks and control characters escaped."""
 
@@ -43,7 +37,7 @@ class TextFormatter(logging.Formatter):
         message = record.getMessage()
         if record.exc_info:
             message = f"{message}\n{self.formatException(record.exc_info)}"
-        return f"{timestamp(record.created)} {record.levelname} {_one_line(message)}"
+        return f"{format_timestamp(record.created)} {record.levelname} {_one_line(message)}"
 
 
 class JsonFormatter(logging.Formatter):
@@ -51,7 +45,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
-            "time": timestamp(record.created),
+            "time": format_timestamp(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage()[:MESSAGE_LIMIT],
