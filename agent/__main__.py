@@ -27,12 +27,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NumascopeError as error:
         return _misuse(str(error))
     except KeyboardInterrupt:
+        _discard_output()
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # `numascope show | head`: Python would complain once more while it closes the stream on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # numascope show | head
+        _discard_output()
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _discard_output()  # only a stream that was open already has no name: the disk is full
+        return _misuse(f"standard output: {error.strerror}")
     return status
+
+
+def _discard_output() -> None:
+    """Sends what is still buffered nowhere; Python would try to write it once more on its way out, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: Sequence[str]) -> int:

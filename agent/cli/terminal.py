@@ -103,6 +103,7 @@ def _print_facts(console: Console, rows: Iterable[tuple[str, Line]]) -> None:
         wrapped = styled(line).wrap(console, max(20, console.width - indent))
         for number, part in enumerate(wrapped):
             lead = key if number == 0 else ""
+            part.rstrip()
             console.print(Text(lead.ljust(indent), STYLES[Role.QUIET]) + part, soft_wrap=True)
 
 
