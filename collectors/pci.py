@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import re
 
+from collectors.class_devices import read_driver
 from collectors.model import IdSet, PciDevice, PcieLink
 from collectors.parse import (
     PADDING,
@@ -20,7 +21,6 @@ from collectors.parse import (
     parse_id,
     parse_id_list,
     parse_id_mask,
-    parse_key_values,
 )
 from collectors.pci_address import assumed_pci_path, is_pci_address, pci_order, pci_path
 from collectors.reader import FactReader
@@ -85,7 +85,7 @@ def _read_function(reader: FactReader, address: str, cpu_sets: _CpuSets) -> PciD
         subsystem_device_id=(
             reader.value(f"{directory}/subsystem_device", _parse_id16) if subsystem_vendor else None
         ),
-        driver=_read_driver(reader, directory),
+        driver=read_driver(reader, directory),
         numa_node=reader.value(f"{directory}/numa_node", parse_id),
         local_cpus=_read_local_cpus(reader, directory, cpu_sets),
         link=_read_link(reader, directory),
@@ -109,15 +109,6 @@ def _parse_hex_up_to(text: str, most: int, expected: str) -> int:
     if value > most:
         raise ParseError(text, expected)
     return value
-
-
-def _read_driver(reader: FactReader, directory: str) -> str | None:
-    """From the link; from uevent where a capture has the link but not what it leads to."""
-    linked = reader.link_name(f"{directory}/driver")
-    if linked is not None:
-        return linked
-    uevent = reader.text(f"{directory}/uevent")
-    return None if uevent is None else parse_key_values(uevent).get("DRIVER") or None
 
 
 def _read_local_cpus(reader: FactReader, directory: str, known: _CpuSets) -> IdSet | None:
