@@ -98,6 +98,9 @@ class DirectoryFS:
                     if len(names) == ENTRIES_LIMIT:
                         raise UnreadableError(path, TOO_MANY_ENTRIES)
                     names.append(entry.name)
+                    # The listing knows what is a directory; asking again for each would cost as much as a read.
+                    if entry.is_dir(follow_symlinks=False):
+                        self._directories[f"{real}/{entry.name}"] = f"{real}/{entry.name}"
         except OSError as error:
             if error.errno in ABSENT:
                 return None
