@@ -9,17 +9,27 @@ not read again. CPUs of one machine may have different caches, or none.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from collectors.cpu_sets import CpuSetReader
 from collectors.model.cpu import Cache, CacheType
 from collectors.parse import IdSet, ParseError, format_id_list, parse_count, parse_id, parse_size, parse_text
+from collectors.reader import FactReader
 
 SHARED_FILES = ("shared_cpu_map", "shared_cpu_list")
 
 Kind = tuple[int, CacheType]
 """Level and type: a CPU has one cache of a kind"""
+
+Layout = tuple[Kind, ...]
+"""The kinds of a CPU's caches in the order of their indexes"""
+
+ENOUGH_CPUS = 2
+"""CPUs that must agree on a layout before others are held to have it too"""
+
+LOWEST_LEVEL_WITH_ID = 2
+"""Nobody tells first-level caches apart by their ids, and they are half of all"""
 
 _TYPES = {kind.value: kind for kind in CacheType}
 _TYPE_ORDER = {kind: position for position, kind in enumerate(CacheType)}
@@ -44,9 +54,10 @@ def read_caches(sets: CpuSetReader, directory: str, core_of: Mapping[int, IdSet]
     known = _Known()
     for cpu in sorted(sets.online):
         path = f"{directory}/cpu{cpu}/cache"
-        for index in sets.reader.numbered(path, "index") or ():
-            if known.kind_at.get(index) not in known.kinds_of[cpu]:
-                _read_cache(sets, cpu, index, f"{path}/index{index}", known, core_of)
+        indexes = sets.reader.numbered(path, "index") or ()
+        for index, kind in zip(indexes, _read_layout(sets.reader, cpu, path, indexes, known), strict=True):
+            if kind is not None and kind not in known.kinds_of[cpu]:
+                _read_cache(sets, cpu, f"{path}/index{index}", kind, known, core_of)
     return tuple(
         sorted(known.caches, key=lambda cache: (cache.level, _TYPE_ORDER[cache.type], min(cache.cpus)))
     )
@@ -59,8 +70,8 @@ class _Known:
         self.caches: list[Cache] = []
         self.kinds_of: defaultdict[int, set[Kind]] = defaultdict(set)
         """Of which kinds a CPU's caches are already in `caches`"""
-        self.kind_at: dict[int, Kind] = {}
-        """Of which kind the cache of each index was on the last CPU asked: mostly, but not always, on all of them"""
+        self.layouts: defaultdict[tuple[int, ...], Counter[Layout]] = defaultdict(Counter)
+        """By the indexes of a CPU's directory: of which kinds they were, on how many CPUs"""
 
     def add(self, cache: Cache) -> None:
         self.caches.append(cache)
@@ -68,28 +79,53 @@ class _Known:
             self.kinds_of[cpu].add((cache.level, cache.type))
 
 
-def _read_cache(
-    sets: CpuSetReader, cpu: int, index: int, path: str, known: _Known, core_of: Mapping[int, IdSet]
-) -> None:
-    """Adds one cache, unless an earlier CPU has told of it or it does not say what it is."""
-    reader = sets.reader
+def _read_layout(
+    reader: FactReader, cpu: int, path: str, indexes: tuple[int, ...], known: _Known
+) -> tuple[Kind | None, ...]:
+    """The kind of cache at each index of a CPU; None where it is not told.
+
+    Once several CPUs with these indexes agree, others are only asked for the level of the last: two layouts of as
+    many caches differ in that. Several, so that one file in error stays one CPU's.
+    """
+    layouts = known.layouts[indexes]
+    agreed = [layout for layout, cpus in layouts.items() if cpus >= ENOUGH_CPUS]
+    for layout in agreed:
+        if known.kinds_of[cpu].issuperset(layout):
+            return layout
+    if agreed:
+        last_level = reader.value(f"{path}/index{indexes[-1]}/level", parse_count)
+        alike = [layout for layout in agreed if layout[-1][0] == last_level]
+        if len(alike) == 1:
+            return alike[0]
+    kinds = tuple(_read_kind(reader, f"{path}/index{index}") for index in indexes)
+    told = tuple(kind for kind in kinds if kind is not None)
+    if len(told) == len(indexes):
+        layouts[told] += 1
+    return kinds
+
+
+def _read_kind(reader: FactReader, path: str) -> Kind | None:
     level = reader.value(f"{path}/level", parse_count)
-    kind = None if level is None else reader.value(f"{path}/type", parse_cache_type)
-    if level is None or kind is None:
-        return
-    known.kind_at[index] = (level, kind)
-    if (level, kind) in known.kinds_of[cpu]:
-        return
-    cpus = _read_sharers(sets, cpu, (level, kind), path, known, core_of)
+    cache_type = reader.value(f"{path}/type", parse_cache_type)
+    return None if level is None or cache_type is None else (level, cache_type)
+
+
+def _read_cache(
+    sets: CpuSetReader, cpu: int, path: str, kind: Kind, known: _Known, core_of: Mapping[int, IdSet]
+) -> None:
+    """Adds one cache, unless it does not say which CPUs share it."""
+    reader = sets.reader
+    level, cache_type = kind
+    cpus = _read_sharers(sets, cpu, kind, path, known, core_of)
     if cpus:
         size = reader.value(f"{path}/size", parse_size)
         known.add(
             Cache(
                 level=level,
-                type=kind,
+                type=cache_type,
                 cpus=cpus,
                 size_bytes=size or None,  # the kernel writes 0K where it knows none
-                id=reader.value(f"{path}/id", parse_id),
+                id=None if level < LOWEST_LEVEL_WITH_ID else reader.value(f"{path}/id", parse_id),
             )
         )
 

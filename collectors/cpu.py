@@ -34,7 +34,8 @@ def read_cpus(reader: FactReader) -> CpuTopology:
         groups = read_cpu_groups(sets, ids.directory)
         core_of = {cpu: core.cpus for core in groups.cores for cpu in core.cpus}
         caches = read_caches(sets, ids.directory, core_of)
-        speeds = read_cpu_speeds(reader, ids.directory, ids.online)
+        cores = [core.cpus for core in groups.cores]
+        speeds = read_cpu_speeds(reader, ids.directory, online=ids.online, cores=cores)
     if not groups.told:
         groups = derive_groups_from_cpuinfo(read_processors(reader), ids.online)
     model = read_cpu_model(reader)

@@ -12,7 +12,7 @@ lowest CPU stands, and the other gets what is left.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from collectors.cpu_sets import LIST_SUFFIX, CpuSetReader
@@ -32,11 +32,13 @@ class Level:
     word: str
     maps: tuple[str, ...]
     """The newer name first; kernels since 5.3 have both, some captures only one of them"""
-    id_file: str
+    id_file: str | None
+    """Read for the lowest CPU of a group; None where somebody else reads it for every CPU"""
     no_id: int | None = None
 
 
-CORE = Level(word="core", maps=("core_cpus", "thread_siblings"), id_file="core_id")
+CORE_ID_FILE = "core_id"
+CORE = Level(word="core", maps=("core_cpus", "thread_siblings"), id_file=None)
 CLUSTER = Level(word="cluster", maps=("cluster_cpus",), id_file="cluster_id", no_id=NO_CLUSTER_ID)
 DIE = Level(word="die", maps=("die_cpus",), id_file="die_id")
 PACKAGE = Level(word="package", maps=("package_cpus", "core_siblings"), id_file="physical_package_id")
@@ -66,14 +68,14 @@ class CpuGroups:
 def read_cpu_groups(sets: CpuSetReader, directory: str) -> CpuGroups:
     """Every group of online CPUs below a directory of cpuN; no file is required."""
     names = topology_names(sets.reader, directory, sets.online)
-    core_ids = _read_core_ids(sets, directory) if CORE.id_file in names else {}
+    core_ids = _read_core_ids(sets, directory) if CORE_ID_FILE in names else {}
     return CpuGroups(
         drawers=_read_level(sets, directory, DRAWER, names),
         books=_read_level(sets, directory, BOOK, names),
         packages=_read_level(sets, directory, PACKAGE, names),
         dies=_read_level(sets, directory, DIE, names),
         clusters=_read_level(sets, directory, CLUSTER, names),
-        cores=_split_compute_units(_read_level(sets, directory, CORE, names), core_ids),
+        cores=_named_cores(_read_level(sets, directory, CORE, names), core_ids),
         core_ids=core_ids,
     )
 
@@ -97,7 +99,7 @@ def topology_names(reader: FactReader, directory: str, online: IdSet) -> frozens
 def _read_core_ids(sets: CpuSetReader, directory: str) -> dict[int, int]:
     ids: dict[int, int] = {}
     for cpu in sorted(sets.online):
-        core_id = sets.reader.value(f"{directory}/cpu{cpu}/topology/{CORE.id_file}", parse_id)
+        core_id = sets.reader.value(f"{directory}/cpu{cpu}/topology/{CORE_ID_FILE}", parse_id)
         if core_id is not None:
             ids[cpu] = core_id
     return ids
@@ -118,7 +120,8 @@ def _read_level(
         topology = f"{directory}/cpu{cpu}/topology"
         cpus = _claim(sets, cpu, topology, files, taken, level.word)
         if cpus is not None:
-            group_id = sets.reader.value(f"{topology}/{level.id_file}", parse_id)
+            id_path = None if level.id_file is None else f"{topology}/{level.id_file}"
+            group_id = None if id_path is None else sets.reader.value(id_path, parse_id)
             groups.append(CpuGroup(cpus=cpus, id=None if group_id == level.no_id else group_id))
             taken |= cpus
     return tuple(groups)
@@ -141,23 +144,22 @@ def _claim(
     return cpus - taken
 
 
-def _split_compute_units(cores: tuple[CpuGroup, ...], core_ids: Mapping[int, int]) -> tuple[CpuGroup, ...]:
-    """Cores, where threads of one map with different core ids are a core each.
+def _named_cores(cores: tuple[CpuGroup, ...], core_ids: Mapping[int, int]) -> tuple[CpuGroup, ...]:
+    """Cores with their ids, where threads of one map with different ids are a core each.
 
     AMD's compute units (family 15h) are pairs of cores that share a front end: the kernel names both in
     thread_siblings, and gives each an id of its own.
     """
-    split: list[CpuGroup] = []
+    named: list[CpuGroup] = []
     for core in cores:
-        by_id: defaultdict[int, set[int]] = defaultdict(set)
+        by_id: defaultdict[int | None, set[int]] = defaultdict(set)
         for cpu in core.cpus:
-            if cpu in core_ids:
-                by_id[core_ids[cpu]].add(cpu)
-        if len(by_id) < 2 or sum(map(len, by_id.values())) < len(core.cpus):
-            split.append(core)
+            by_id[core_ids.get(cpu)].add(cpu)
+        if None in by_id or len(by_id) == 1:
+            named.append(CpuGroup(cpus=core.cpus, id=core_ids.get(min(core.cpus))))
         else:
-            split.extend(CpuGroup(cpus=frozenset(cpus), id=number) for number, cpus in by_id.items())
-    return tuple(sorted(split, key=lambda group: min(group.cpus)))
+            named.extend(CpuGroup(cpus=frozenset(cpus), id=number) for number, cpus in by_id.items())
+    return _by_lowest_cpu(named)
 
 
 def derive_groups_from_cpuinfo(processors: tuple[Processor, ...], online: IdSet) -> CpuGroups:
@@ -176,17 +178,15 @@ def derive_groups_from_cpuinfo(processors: tuple[Processor, ...], online: IdSet)
             cores[processor.package_id, processor.core_id].add(processor.id)
             core_ids[processor.id] = processor.core_id
     return CpuGroups(
-        packages=_in_order({number: frozenset(cpus) for number, cpus in packages.items()}),
-        cores=tuple(
-            sorted(
-                (CpuGroup(cpus=frozenset(cpus), id=core_id) for (_, core_id), cpus in cores.items()),
-                key=lambda group: min(group.cpus),
-            )
+        packages=_by_lowest_cpu(
+            CpuGroup(cpus=frozenset(cpus), id=number) for number, cpus in packages.items()
+        ),
+        cores=_by_lowest_cpu(
+            CpuGroup(cpus=frozenset(cpus), id=number) for (_, number), cpus in cores.items()
         ),
         core_ids=core_ids,
     )
 
 
-def _in_order(groups: Mapping[int, IdSet]) -> tuple[CpuGroup, ...]:
-    found = (CpuGroup(cpus=cpus, id=number) for number, cpus in groups.items())
-    return tuple(sorted(found, key=lambda group: min(group.cpus)))
+def _by_lowest_cpu(groups: Iterable[CpuGroup]) -> tuple[CpuGroup, ...]:
+    return tuple(sorted(groups, key=lambda group: min(group.cpus)))

@@ -10,6 +10,7 @@ Current frequencies are never read: the kernel measures them on the spot, for mi
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from collectors.cpu_ids import SYSFS_CPU
@@ -33,36 +34,45 @@ class CpuSpeed:
 
 UNKNOWN_SPEED = CpuSpeed()
 
+Frequency = tuple[int | None, int | None]
+"""Maximum and base frequency in kHz"""
 
-def read_cpu_speeds(reader: FactReader, directory: str, online: IdSet) -> dict[int, CpuSpeed]:
-    """What is known of online CPUs, by id; a CPU of which nothing is known may be missing.
+NO_FREQUENCY: Frequency = (None, None)
+
+
+def read_cpu_speeds(
+    reader: FactReader, directory: str, *, online: IdSet, cores: Iterable[IdSet]
+) -> dict[int, CpuSpeed]:
+    """What is known of online CPUs, by id; a CPU of which nothing is known is missing.
 
     Args:
         reader: where the files come from.
         directory: where the directories cpuN are.
         online: the CPUs to ask.
+        cores: threads of one core are of one design and run at one clock: the first that answers speaks for all.
     """
     names = _cpu_names(reader, directory, online)
-    frequencies: dict[int, tuple[int | None, int | None]] = _read_policies(reader, online)
-    if not frequencies and "cpufreq" in names:
-        frequencies = _read_per_cpu(reader, directory, online)
-    capacities: dict[int, int | None] = {}
-    midrs: dict[int, int | None] = {}
-    for cpu in sorted(online):
-        if "cpu_capacity" in names:
-            capacities[cpu] = reader.value(f"{directory}/cpu{cpu}/cpu_capacity", parse_count) or None
-        if "regs" in names:
-            midrs[cpu] = reader.value(f"{directory}/cpu{cpu}/regs/identification/midr_el1", parse_hex_int)
+    policies = _read_policies(reader, online)
+    if not policies and "cpufreq" in names:
+        policies = _read_old_policies(reader, directory, online)
     speeds: dict[int, CpuSpeed] = {}
-    for cpu in frequencies.keys() | capacities.keys() | midrs.keys():
-        most, base = frequencies.get(cpu, (None, None))
-        speeds[cpu] = CpuSpeed(
-            max_frequency_khz=most,
-            base_frequency_khz=base,
-            capacity=capacities.get(cpu),
-            midr=midrs.get(cpu),
-        )
+    for threads in _by_core(online, cores):
+        for cpu in threads:
+            speed = _read_speed(reader, f"{directory}/cpu{cpu}", names, policies.get(cpu))
+            if speed != UNKNOWN_SPEED:
+                speeds.update(dict.fromkeys(threads, speed))
+                break
     return speeds
+
+
+def _by_core(online: IdSet, cores: Iterable[IdSet]) -> Iterable[list[int]]:
+    """The threads of every core in order, then the CPUs that belong to no known core one by one."""
+    alone = set(online)
+    for core in cores:
+        alone -= core
+        yield sorted(core)
+    for cpu in sorted(alone):
+        yield [cpu]
 
 
 def _cpu_names(reader: FactReader, directory: str, online: IdSet) -> frozenset[str]:
@@ -71,46 +81,45 @@ def _cpu_names(reader: FactReader, directory: str, online: IdSet) -> frozenset[s
     return frozenset(name for cpu in ends for name in reader.entries(f"{directory}/cpu{cpu}") or ())
 
 
-def _read_policies(reader: FactReader, online: IdSet) -> dict[int, tuple[int | None, int | None]]:
-    """(maximum, base) in kHz by CPU from cpufreq's policies.
+def _read_speed(reader: FactReader, path: str, names: frozenset[str], policy: str | None) -> CpuSpeed:
+    most, base = NO_FREQUENCY if policy is None else _read_frequency(reader, policy)
+    capacity = reader.value(f"{path}/cpu_capacity", parse_count) if "cpu_capacity" in names else None
+    midr = reader.value(f"{path}/regs/identification/midr_el1", parse_hex_int) if "regs" in names else None
+    return CpuSpeed(max_frequency_khz=most, base_frequency_khz=base, capacity=capacity or None, midr=midr)
+
+
+def _read_policies(reader: FactReader, online: IdSet) -> dict[int, str]:
+    """The directory of each CPU's frequency policy, by CPU.
 
     A policy has the number of a CPU that belongs to it. Which others do is asked only where some CPU has no policy of
     its own number.
     """
     numbers = reader.numbered(f"{SYSFS_CPU}/cpufreq", "policy") or ()
-    shared = not online.issubset(numbers)
-    frequencies: dict[int, tuple[int | None, int | None]] = {}
-    for number in numbers:
-        if shared or number in online:
-            path = f"{SYSFS_CPU}/cpufreq/policy{number}"
-            cpus = _read_related(reader, path) if shared else None
-            found = _read_frequency(reader, path)
-            for cpu in online & (cpus or frozenset({number})):
-                frequencies[cpu] = found
-    return frequencies
+    policies = {number: f"{SYSFS_CPU}/cpufreq/policy{number}" for number in numbers}
+    if not online.issubset(policies):
+        for path in tuple(policies.values()):
+            for cpu in _read_related(reader, path):
+                policies.setdefault(cpu, path)
+    return policies
 
 
-def _read_per_cpu(
-    reader: FactReader, directory: str, online: IdSet
-) -> dict[int, tuple[int | None, int | None]]:
-    """The same from cpuN/cpufreq, which is a directory on one CPU of a policy and a link to it on the others."""
-    frequencies: dict[int, tuple[int | None, int | None]] = {}
+def _read_old_policies(reader: FactReader, directory: str, online: IdSet) -> dict[int, str]:
+    """The same where policies are found only as cpuN/cpufreq, a link to that of another CPU on some."""
+    policies: dict[int, str] = {}
     for cpu in sorted(online):
-        if cpu in frequencies:
-            continue
-        path = f"{directory}/cpu{cpu}/cpufreq"
-        found = _read_frequency(reader, path)
-        if found != (None, None):
-            for related in online & (_read_related(reader, path) or frozenset()) | {cpu}:
-                frequencies.setdefault(related, found)
-    return frequencies
+        if cpu not in policies:
+            path = policies[cpu] = f"{directory}/cpu{cpu}/cpufreq"
+            for related in _read_related(reader, path):
+                policies.setdefault(related, path)
+    return policies
 
 
-def _read_related(reader: FactReader, path: str) -> IdSet | None:
-    return reader.value(f"{path}/related_cpus", parse_ids_apart, silent=_NO_ONLINE_CPU)
+def _read_related(reader: FactReader, path: str) -> IdSet:
+    related = reader.value(f"{path}/related_cpus", parse_ids_apart, silent=_NO_ONLINE_CPU)
+    return related or frozenset()
 
 
-def _read_frequency(reader: FactReader, path: str) -> tuple[int | None, int | None]:
+def _read_frequency(reader: FactReader, path: str) -> Frequency:
     """(cpuinfo_max_freq, base_frequency) in kHz of one policy; drivers that know none write 0."""
     most = reader.value(f"{path}/cpuinfo_max_freq", parse_count, silent=_NO_ONLINE_CPU)
     base = reader.value(f"{path}/base_frequency", parse_count, silent=_NO_ONLINE_CPU)

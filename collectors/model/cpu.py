@@ -62,7 +62,7 @@ class Cache:
     size_bytes: int | None = None
     """cache/indexN/size"""
     id: int | None = None
-    """cache/indexN/id"""
+    """cache/indexN/id, from level 2 up: nobody tells first-level caches apart by their ids"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
