@@ -14,10 +14,6 @@ from collectors.resolver import MAX_LINKS
 from tests.hosts.tree import Tree
 
 
-MAX_LINKS = 40
-"""path_resolution(7)"""
-
-
 @dataclass(frozen=True, slots=True)
 class Link:
     """A symbolic link, whether it leads somewhere or not."""

@@ -67,7 +67,8 @@ def _caches(places: tuple[Place, ...]) -> tuple[Cache, ...]:
 
 
 def _kinds(spec: CpuSpec, places: tuple[Place, ...]) -> tuple[CpuKind, ...]:
-    if not spec.efficiency_cores:
+    kinds = online_groups(places, lambda place: place.efficient)
+    if len(kinds) < 2:  # those that run are alike
         return ()
     return tuple(
         CpuKind(
@@ -77,5 +78,5 @@ def _kinds(spec: CpuSpec, places: tuple[Place, ...]) -> tuple[CpuKind, ...]:
             max_frequency_khz=MAX_KHZ[first.efficient],
             base_frequency_khz=BASE_KHZ[first.efficient],
         )
-        for first, cpus in online_groups(places, lambda place: place.efficient)
+        for first, cpus in kinds
     )
