@@ -158,9 +158,8 @@ class Surveyor:
             return
         snapshot = outcome.result()
         self.state = replace(self.state, snapshot=snapshot)
-        errors = [observed.error for _, observed in snapshot.observed if observed.error is not None]
-        if len(errors) == len(snapshot.observed):
-            self._fail(f"nothing of the machine could be read: {errors[0]}")
+        if (reason := _nothing_read(snapshot)) is not None:
+            self._fail(reason)
             return
         if self.state.failure is not None:
             log.info("the survey is complete again")
@@ -175,3 +174,13 @@ class Surveyor:
         still_stuck = stuck and self.state.stuck
         failed = self.state.failed + (0 if still_stuck else 1)
         self.state = replace(self.state, failed=failed, stuck=stuck, failure=reason)
+
+
+def _nothing_read(snapshot: Snapshot) -> str | None:
+    """Why there was no machine to be seen; None where there was one. The rest of it may be absent or fail."""
+    cpus, numa = snapshot.cpus, snapshot.numa
+    if cpus.error is None and cpus.facts is not None and cpus.facts.online:
+        return None
+    if numa.error is None and numa.facts is not None and numa.facts.memory_total_bytes:
+        return None
+    return f"no machine could be read: {cpus.error or numa.error or 'no CPUs and no memory are to be seen'}"
