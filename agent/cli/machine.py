@@ -6,10 +6,10 @@ import time
 
 from agent.survey import survey
 from collectors.errors import CaptureError
-from collectors.hostfs import DirectoryFS
+from collectors.hosts import open_host
 from collectors.model import Snapshot
 
-THIS_MACHINE = "/"
+THIS_MACHINE = "this machine"
 
 
 def read_machine(host: str | None) -> Snapshot:
@@ -17,8 +17,7 @@ def read_machine(host: str | None) -> Snapshot:
 
     Raises CaptureError where there is no machine: neither CPUs nor NUMA nodes to be seen.
     """
-    root = THIS_MACHINE if host is None else host
-    snapshot = survey(DirectoryFS(root), now=time.time())
+    snapshot = survey(open_host(host)(), now=time.time())
     cpus, numa = snapshot.cpus.facts, snapshot.numa.facts
     has_cpus = cpus is not None and bool(cpus.online)
     has_nodes = numa is not None and any(node.cpus or node.memory_total_bytes for node in numa.nodes)
@@ -28,5 +27,5 @@ def read_machine(host: str | None) -> Snapshot:
             or snapshot.numa.error
             or "its sys/devices/system tells of no CPU and no NUMA node"
         )
-        raise CaptureError(root, f"no machine can be read there: {reason}")
+        raise CaptureError(host or THIS_MACHINE, f"no machine can be read there: {reason}")
     return snapshot

@@ -72,8 +72,9 @@ def _branch(item: Item, *, wide: bool) -> Branch:
     if about:
         spans.append(plain(f": {about}"))
     if item.pci is not None:
-        where = [*([item.pci.address] if item.names else []), *([item.pci.driver or "no driver"])]
-        spans.append(quiet(f"{'; ' if about else ': '}{', '.join(where)}"))
+        where = [*([item.pci.address] if item.names else []), *_driver_words(item.pci)]
+        if where:
+            spans.append(quiet(f"{'; ' if about else ': '}{', '.join(where)}"))
         spans += _link_spans(item.pci.link)
         if wide:
             spans.append(quiet(_wide_words(item.pci)))
@@ -81,6 +82,13 @@ def _branch(item: Item, *, wide: bool) -> Branch:
         spans.append(plain(f"; {_describe_virtual(item)}"))
     below = tuple(_branch(virtual, wide=wide) for virtual in item.virtual_functions) if wide else ()
     return Branch(line=tuple(spans), below=below)
+
+
+def _driver_words(function: PciDevice) -> list[str]:
+    """The driver; `no driver` only of a function that tells at least who made it, for the link may be unread."""
+    if function.driver is not None:
+        return [function.driver]
+    return [] if function.vendor_id is None else ["no driver"]
 
 
 def _about(item: Item) -> str:
@@ -160,9 +168,10 @@ def _link_spans(link: PcieLink | None) -> list[Span]:
     if said:
         spans.append(quiet(f", {said}"))
     shortfall = describe_shortfall(link)
-    if shortfall:
-        narrow = link.width is not None and link.max_width is not None and link.width < link.max_width
-        spans.append(warn(f", degraded: {shortfall}") if narrow else quiet(f" (now {shortfall})"))
+    if shortfall and link.width is not None and link.max_width is not None and link.width < link.max_width:
+        spans.append(warn(f", degraded: {shortfall}"))
+    elif shortfall:
+        spans.append(quiet(f" ({format_link(None, link.max_speed_gts)} possible)"))
     return spans
 
 

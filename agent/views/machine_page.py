@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from agent.views.device_lines import count_items, device_branches
 from agent.views.distances import distance_table
 from agent.views.inventory import Item, derive_items
+from agent.views.locality import UNKNOWN, Locality, derive_localities
 from agent.views.summary import derive_summary
 from agent.views.text import Branch, Line, Page, Section, name, plain, plural, quiet, warn
 from agent.views.tree import derive_tree
 from agent.views.units import format_ids
-from collectors.model import IdSet, NumaTopology, Snapshot
+from collectors.model import CxlMemory, DaxDevice, IdSet, NumaTopology, Snapshot
 from collectors.parse import MAX_ID
 
 PROBLEMS_SHOWN = 5
@@ -49,8 +50,9 @@ def _place(
     online = {node.id for node in numa.nodes} if numa is not None and numa.from_kernel else set()
     placed: dict[int, list[Item]] = defaultdict(list)
     others: dict[IdSet | None, list[Item]] = defaultdict(list)
+    localities = {} if numa is None else derive_localities(snapshot.pci.facts or (), numa)
     for item in items:
-        nodes = nodes_near(item, numa)
+        nodes = _nodes_near(item, localities)
         if nodes is not None and len(nodes) == 1 and nodes <= online:
             placed[min(nodes)].append(item)
         else:
@@ -61,9 +63,19 @@ def _place(
     ]
 
 
+def _nodes_near(item: Item, localities: Mapping[str, Locality]) -> IdSet | None:
+    if item.pci is not None:
+        return localities.get(item.pci.address, UNKNOWN).nodes
+    nodes = (part.numa_node for part in item.parts if isinstance(part, DaxDevice | CxlMemory))
+    node = next(nodes, None)
+    return None if node is None else frozenset({node})
+
+
 def _title_of(nodes: IdSet | None, numa: NumaTopology | None) -> Line:
     if numa is None or not numa.from_kernel:
         return (name("devices"),)
+    if nodes is None and len(numa.nodes) == 1:
+        return (name("devices"), quiet("; the machine has one NUMA node"))
     if nodes is None:
         return (name("devices without a NUMA node"), quiet(": the machine does not say where they are"))
     if len(nodes) == 1:
@@ -97,16 +109,3 @@ def _problems(snapshot: Snapshot, *, wide: bool) -> Section | None:
         branches.append(Branch(line=(quiet(f"and {len(lines) - len(shown)} more, listed by -o wide"),)))
     title = (warn(plural(len(lines), "problem")), quiet("; what could not be read is unknown here"))
     return Section(content=(Branch(line=title, below=tuple(branches)),))
-
-
-def nodes_near(item: Item, numa: NumaTopology | None) -> IdSet | None:
-    if item.pci is None:
-        node = getattr(item.parts[0], "numa_node", None)
-        return None if node is None else frozenset({node})
-    if item.pci.numa_node is not None:
-        return frozenset({item.pci.numa_node})
-    if item.pci.local_cpus and numa:
-        near = frozenset(node.id for node in numa.nodes if node.cpus & item.pci.local_cpus)
-        if near and near != frozenset(node.id for node in numa.nodes if node.cpus):
-            return near
-    return None
