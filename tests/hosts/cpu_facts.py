@@ -59,8 +59,15 @@ def _groups(
 
 
 def _caches(places: tuple[Place, ...]) -> tuple[Cache, ...]:
+    """Every cache; first-level ones are asked for everything but their ids."""
     return tuple(
-        Cache(level=level, type=CacheType(kind), cpus=cpus, size_bytes=size << 10, id=number)
+        Cache(
+            level=level,
+            type=CacheType(kind),
+            cpus=cpus,
+            size_bytes=size << 10,
+            id=number if level > 1 else None,
+        )
         for level, kind, size, key in CACHES
         for number, (_, cpus) in enumerate(online_groups(places, key))
     )

@@ -1,0 +1,66 @@
+"""A machine whose kernel refuses some files: permission, I/O errors, busy firmware, devices that go away.
+
+Tests run as root, for whom no mode bit is a refusal, and no file system gives EIO on demand: so it is done at our seam.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+
+from collectors.errors import UnreadableError
+from collectors.hostfs import READ_LIMIT, HostFS
+
+VANISHED = errno.ENODEV
+"""The fault of a file that is listed but gone when it is read: absent, not unreadable"""
+
+
+class FaultyFS:
+    """A HostFS that answers errno numbers for some real paths and for everything below them.
+
+    Attributes:
+        files: real paths of the regular files that were asked for and are there.
+        directories: real paths of the directories that were listed and are there.
+        refused: what was asked for, as it was asked, and refused by a fault.
+    """
+
+    def __init__(self, inner: HostFS, faults: Mapping[str, int] | None = None) -> None:
+        self._inner = inner
+        self._faults = dict(faults or {})
+        self.files: set[str] = set()
+        self.directories: set[str] = set()
+        self.refused: set[str] = set()
+
+    def read(self, path: str, limit: int = READ_LIMIT) -> bytes | None:
+        real = self._inner.real_path(path)
+        if real is None or self._refuses(path, real):
+            return None
+        data = self._inner.read(path, limit)
+        self.files.add(real)
+        return data
+
+    def entries(self, path: str) -> tuple[str, ...] | None:
+        real = self._inner.real_path(path)
+        if real is None or self._refuses(path, real):
+            return None
+        names = self._inner.entries(path)
+        if names is not None:
+            self.directories.add(real)
+        return names
+
+    def real_path(self, path: str) -> str | None:
+        real = self._inner.real_path(path)
+        if real is None or self._refuses(path, os.path.dirname(real)):  # noqa: PTH120
+            return None
+        return real
+
+    def _refuses(self, path: str, real: str) -> bool:
+        """Whether the file is as if it were not there; raises UnreadableError where it is there but refused."""
+        for fault, number in self._faults.items():
+            if real == fault or real.startswith(f"{fault}/"):
+                if number == VANISHED:
+                    return True
+                self.refused.add(path)
+                raise UnreadableError.from_os_error(path, OSError(number, os.strerror(number)))
+        return False
