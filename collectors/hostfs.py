@@ -1,6 +1,6 @@
 """The files of one machine, read only: the only code that opens anything under /sys or /proc.
 
-`DirectoryFS` serves this machine (root `/`) and unpacked captures; `collectors.archive.ArchiveFS` serves a capture
+`DirectoryFS` serves this machine (root `/`) and unpacked captures; `collectors.tree.TreeFS` serves a capture
 from memory. Paths are absolute POSIX paths as the machine itself names them: `/sys/devices/system/cpu/online`.
 
 A capture may come from a stranger. Symbolic links are followed by us, inside the root (collectors.resolver); only
@@ -22,6 +22,9 @@ READ_LIMIT = 1 << 20
 
 ENTRIES_LIMIT = 100_000
 """Names taken from one directory at most. Memory blocks of a 64 TiB machine are the longest real listing."""
+
+ROOT_NAMES = ("sys", "proc")
+"""A directory that holds one of these is a machine's root."""
 
 NOT_REGULAR = "not a regular file"
 TOO_MANY_ENTRIES = f"more than {ENTRIES_LIMIT} entries"
