@@ -22,6 +22,7 @@ COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
 NOT_CAPTURED = "not-captured"
 """Where the link leads that stands for a name of which no more is known: nowhere, so it is listed and yet absent."""
 
+_MODES = {tarfile.REGTYPE: 0o644, tarfile.DIRTYPE: 0o755, tarfile.SYMTYPE: 0o777}
 _BLOCK = 512
 _RECORD = 20 * _BLOCK
 
@@ -65,7 +66,7 @@ def _file(path: str, data: bytes, seconds: int) -> bytes:
 def _header(path: str, kind: bytes, seconds: int, *, size: int = 0, target: str = "") -> bytes:
     info = tarfile.TarInfo(path[1:])
     info.type, info.size, info.linkname, info.mtime = kind, size, target, seconds
-    info.mode = 0o755 if kind == tarfile.DIRTYPE else 0o644
+    info.mode = _MODES[kind]
     try:
         return info.tobuf(tarfile.USTAR_FORMAT, "utf-8", "surrogateescape")
     except ValueError:  # a path or target that is too long for it

@@ -151,7 +151,7 @@ class Redaction:
         except (ValueError, RecursionError, KeyError, TypeError):
             self.counts[ANSWER] += 1
             return None
-        self.counts[ANSWER] += len(entries)
+        self.counts[ANSWER] += sum("AllocResp" in entry for entry in entries)
         return json.dumps({"Data": kept}).encode()
 
     def _learn_names(self, tree: FileTree) -> None:
@@ -165,7 +165,7 @@ class Redaction:
         for number, name in enumerate(sorted(found), 1):
             prefix, digits = found[name].groups()
             self._names[name] = f"{prefix}{number:0{len(digits)}x}"
-        self.counts[MAC] += len(found)
+        self.counts[MAC] += sum(name != number for name, number in self._names.items())
 
     def _renamed(self, text: str) -> str:
         if not self._names:
