@@ -59,6 +59,7 @@ def _groups(
 
 
 def _caches(places: tuple[Place, ...]) -> tuple[Cache, ...]:
+    """Every cache; first-level ones are asked for everything but their ids."""
     return tuple(
         Cache(
             level=level,
