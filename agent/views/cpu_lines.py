@@ -37,13 +37,13 @@ def describe_cores(topology: CpuTopology, cpus: IdSet) -> str:
 
 
 def describe_kind(kind: CpuKind) -> str:
-    """`Cortex-X925 up to 3.9 GHz`: the name and what is known of the speed."""
+    """`Cortex-X925, up to 3.9 GHz`: the name and what is known of the speed."""
     words = [kind.name] if kind.name else []
     if kind.max_frequency_khz:
         words.append(f"up to {format_frequency(kind.max_frequency_khz)}")
-    elif kind.capacity is not None:
+    if kind.capacity is not None and (not words or kind.name is None):
         words.append(f"capacity {kind.capacity}")
-    return " ".join(words) or "unnamed"
+    return ", ".join(words) or "unnamed"
 
 
 def cache_label(cache: Cache) -> str:

@@ -93,7 +93,8 @@ def _driver_words(function: PciDevice) -> list[str]:
 
 def _about(item: Item) -> str:
     """What the classes tell; for a GPU or accelerator, which have no name there, maker and ids."""
-    words = [said for part in item.parts if (said := _describe_part(part))]
+    said = Counter(_describe_part(part) for part in item.parts)  # a controller's disks are often all alike
+    words = [f"{count}x {text}" if count > 1 else text for text, count in said.items() if text]
     function = item.pci
     if (
         item.sort in (Sort.GPU, Sort.ACCELERATOR, Sort.DISPLAY, Sort.OTHER, Sort.BRIDGE)
@@ -143,7 +144,7 @@ def _describe_interface(part: NetworkInterface) -> str:
 
 def _describe_port(port: RdmaPort) -> str:
     rate = f"{format_number(port.rate_gbps)} Gb/s" if port.rate_gbps else ""
-    return " ".join(filter(None, [port.link_layer, rate, (port.state or "").lower()]))
+    return " ".join(filter(None, ["RDMA", port.link_layer, rate, (port.state or "").lower()]))
 
 
 def _tidy(text: str | None) -> str:
@@ -181,9 +182,6 @@ def _wide_words(function: PciDevice) -> str:
         words.append(f"class {function.class_code:06x}")
     if function.iommu_group is not None:
         words.append(f"IOMMU group {function.iommu_group}")
-    most = function.link and format_link(function.link.max_width, function.link.max_speed_gts)
-    if most:
-        words.append(f"at most {most}")
     words.append(f"under {' > '.join(function.path[:-1])}" if len(function.path) > 1 else "path unknown")
     return f"; {', '.join(words)}"
 

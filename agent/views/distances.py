@@ -11,6 +11,9 @@ from collectors.model import NumaNode, NumaTopology
 UNFOLDED_UP_TO = 16
 """Nodes that are shown one by one"""
 
+LONGEST_NAME = 12
+"""Characters of a list of ids at the head of a column"""
+
 UNKNOWN = "?"
 
 Matrix = dict[int, dict[int, int]]
@@ -21,7 +24,7 @@ def distance_table(numa: NumaTopology, *, wide: bool) -> Table | tuple[Branch, .
     """The distances from each node (row) to each (column), as the kernel gives them.
 
     Past 16 nodes, those that are as far from all others as each other share a row and a column; `10/40` is then the
-    distance of each to itself and to the others with it. Where that still leaves too many, one line a node tells which
+    distance of each to itself and to the others with it, and `190 +15` is node 190 with fifteen like it. Where that still leaves too many, one line a node tells which
     are how far. None where nothing is known, or where there is one node.
     """
     matrix = {node.id: dict(node.distances) for node in numa.nodes}
@@ -36,7 +39,7 @@ def distance_table(numa: NumaTopology, *, wide: bool) -> Table | tuple[Branch, .
 
 
 def _table(classes: Sequence[tuple[int, ...]], matrix: Matrix) -> Table:
-    names = [format_ids(frozenset(nodes)) for nodes in classes]
+    names = [_name_of_class(nodes) for nodes in classes]
     return Table(
         header=("node", *names),
         rows=tuple(
@@ -44,6 +47,12 @@ def _table(classes: Sequence[tuple[int, ...]], matrix: Matrix) -> Table:
             for name_, nodes in zip(names, classes, strict=True)
         ),
     )
+
+
+def _name_of_class(nodes: tuple[int, ...]) -> str:
+    """`190-205`; `190 +15` where gaps between the ids would make it long."""
+    ids = format_ids(frozenset(nodes))
+    return ids if len(ids) <= LONGEST_NAME else f"{nodes[0]} +{len(nodes) - 1}"
 
 
 def _cell(matrix: Matrix, nodes: tuple[int, ...], others: tuple[int, ...]) -> str:

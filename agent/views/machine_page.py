@@ -12,7 +12,7 @@ from agent.views.locality import UNKNOWN, Locality, derive_localities
 from agent.views.summary import derive_summary
 from agent.views.text import Branch, Line, Page, Section, name, plain, plural, quiet, warn
 from agent.views.tree import derive_tree
-from agent.views.units import format_ids
+from agent.views.units import name_nodes
 from collectors.model import CxlMemory, DaxDevice, IdSet, NumaTopology, Snapshot
 from collectors.parse import MAX_ID
 
@@ -79,8 +79,8 @@ def _title_of(nodes: IdSet | None, numa: NumaTopology | None) -> Line:
     if nodes is None:
         return (name("devices without a NUMA node"), quiet(": the machine does not say where they are"))
     if len(nodes) == 1:
-        return (name(f"devices on NUMA node {format_ids(nodes)}"), warn(", which is not online"))
-    return (name(f"devices near NUMA nodes {format_ids(nodes)}"),)
+        return (name(f"devices on {name_nodes(nodes)}"), warn(", which is not online"))
+    return (name(f"devices near {name_nodes(nodes)}"),)
 
 
 def _device_words(snapshot: Snapshot, items: tuple[Item, ...]) -> Line:

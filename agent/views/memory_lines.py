@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from agent.views.text import Branch, Line, Span, name, plain, quiet, warn
-from agent.views.units import format_bytes, format_ids
+from agent.views.units import format_bytes, name_nodes
 from collectors.model import AccessPerformance, HugePagePool, NumaKind, NumaNode, NumaTopology
 
 
@@ -63,7 +63,7 @@ def performance_branches(node: NumaNode) -> tuple[Branch, ...]:
 
 
 def _describe_access(access: AccessPerformance) -> str:
-    words = [f"from nodes {format_ids(access.initiators)}"] if access.initiators else []
+    words = [f"from {name_nodes(access.initiators)}"] if access.initiators else []
     figures = (
         ("read", access.read_bandwidth_mbps, "MB/s"),
         ("write", access.write_bandwidth_mbps, "MB/s"),
@@ -105,8 +105,7 @@ def _nearness(node: NumaNode, numa: NumaTopology) -> Line:
     if nearest is None:
         return ()
     ids, distance = nearest
-    nodes = "node" if len(ids) == 1 else "nodes"
-    return (quiet(f"; nearest CPUs on {nodes} {format_ids(ids)} (distance {distance})"),)
+    return (quiet(f"; nearest CPUs on {name_nodes(ids)} (distance {distance})"),)
 
 
 FOLDED_FROM = 3
@@ -138,7 +137,7 @@ def _likeness(node: NumaNode, numa: NumaTopology) -> object:
 
 def _folded_line(group: list[NumaNode], numa: NumaTopology) -> Line:
     first = group[0]
-    ids = format_ids(frozenset(node.id for node in group))
+    title = name_nodes(frozenset(node.id for node in group))
     if first.kind is NumaKind.EMPTY:
         size = f"{len(group)} nodes with neither CPUs nor memory"
     else:
@@ -148,4 +147,4 @@ def _folded_line(group: list[NumaNode], numa: NumaTopology) -> Line:
         size = f"{words} on each of {len(group)} nodes"
         size += f", {format_bytes(sum(free))} free in all" if len(free) == len(group) else ""
         size += ", no CPUs" if first.cpus_known else ", CPUs unknown"
-    return (name(f"NUMA nodes {ids}"), plain(f": {size}"), *_nearness(first, numa))
+    return (name(title), plain(f": {size}"), *_nearness(first, numa))

@@ -7,7 +7,7 @@ from collections import Counter
 from agent.views.cpu_lines import cpu_ids, describe_caches, describe_cores, describe_cpus, describe_kind
 from agent.views.memory_lines import summarize_pools
 from agent.views.text import Facts, Line, Section, name, plain, plural, quiet, warn
-from agent.views.units import format_bytes, format_ids
+from agent.views.units import format_bytes, name_nodes
 from collectors.model import CpuTopology, NumaKind, NumaTopology, Snapshot
 
 
@@ -75,14 +75,17 @@ def _memory_rows(numa: NumaTopology) -> list[tuple[str, Line]]:
         words += ", no NUMA nodes (the kernel tells of none)"
     rows: list[tuple[str, Line]] = [("memory", (plain(words),))]
     if numa.offline:
-        rows.append(("", (warn(f"NUMA nodes offline: {format_ids(numa.offline)}"),)))
+        rows.append(("", (warn(f"{name_nodes(numa.offline)} offline"),)))
     if len(numa.tiers) > 1:
-        tiers = "; ".join(f"tier {tier.id}: NUMA nodes {format_ids(tier.nodes)}" for tier in numa.tiers)
+        tiers = "; ".join(f"tier {tier.id}: {name_nodes(tier.nodes)}" for tier in numa.tiers)
         rows.append(("memory tiers", (plain(tiers),)))
     if numa.machine_hugepages:
         rows.append(("hugepages", (plain(summarize_pools(numa.machine_hugepages)),)))
-        if not numa.hugepages_per_node and numa.from_kernel:
-            rows.append(("", (quiet("the kernel does not tell on which NUMA nodes they lie"),)))
+        placed = {pool.page_size_bytes for node in numa.nodes for pool in node.hugepages}
+        lost = [pool for pool in numa.machine_hugepages if pool.total and pool.page_size_bytes not in placed]
+        if lost and numa.from_kernel:
+            sizes = " and ".join(format_bytes(pool.page_size_bytes) for pool in lost)
+            rows.append(("", (quiet(f"the kernel does not tell on which NUMA nodes those of {sizes} are"),)))
     return rows
 
 
@@ -131,7 +134,7 @@ def _restriction_rows(snapshot: Snapshot, topology: CpuTopology) -> list[tuple[s
         if allowed.cpus is not None and not topology.online <= allowed.cpus:
             words.append(cpu_ids(allowed.cpus))
         if allowed.nodes is not None and numa and not {node.id for node in numa.nodes} <= allowed.nodes:
-            words.append(f"memory of NUMA nodes {format_ids(allowed.nodes)}")
+            words.append(f"memory of {name_nodes(allowed.nodes)}")
         if words:
             rows.append(
                 (

@@ -124,4 +124,7 @@ def _closest_words(closest: Closest, short: Mapping[str, str]) -> str:
 
 
 def _short(seat: Seat) -> str:
-    return f"{seat.label} ({seat.item.names[0]})" if seat.item.names else seat.label
+    """A GPU's number says more than the card number of its driver; a NIC is known by its interface."""
+    if seat.item.sort is Sort.GPU or not seat.item.names:
+        return seat.label
+    return f"{seat.label} ({seat.item.names[0]})"

@@ -119,7 +119,15 @@ def _group_words(topology: CpuTopology, place: Place, *, around: IdSet) -> Line:
         return ()  # the one below says it
     if place.inside:
         return (plain(f": {cores or plural(len(place.cpus), 'CPU')}"),)
-    return (plain(f": {describe_cpus(topology, place.cpus)}"),)
+    return (plain(f": {describe_cpus(topology, place.cpus)}"), *_kind_note(topology, place.cpus))
+
+
+def _kind_note(topology: CpuTopology, cpus: IdSet) -> Line:
+    """Of which kind the cores are, where the machine has several and these are all of one."""
+    kinds = [kind for kind in topology.kinds if not kind.cpus.isdisjoint(cpus)]
+    if len(topology.kinds) < 2 or len(kinds) != 1:
+        return ()
+    return (quiet(f"; {describe_kind(kinds[0])}"),)
 
 
 def _group_name(place: Place) -> str:
@@ -148,7 +156,7 @@ def _loose_branches(forest: _Forest, loose: IdSet) -> tuple[Branch, ...]:
     """CPUs that belong to none of the parts beside them."""
     if not loose:
         return ()
-    line: Line = (plain(describe_cpus(forest.topology, loose)),)
+    line: Line = (plain(describe_cpus(forest.topology, loose)), *_kind_note(forest.topology, loose))
     if all(node.cpus.isdisjoint(loose) for node in forest.numa.nodes) and forest.numa.nodes:
         line = (*line, warn(", on no NUMA node"))
     return (Branch(line=line, below=_innermost_branches(forest, loose)),)

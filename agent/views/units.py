@@ -40,6 +40,11 @@ def format_ids(ids: IdSet) -> str:
     return format_id_list(ids) or "none"
 
 
+def name_nodes(ids: IdSet) -> str:
+    """`NUMA node 3`, `NUMA nodes 0-1`."""
+    return f"NUMA {'node' if len(ids) == 1 else 'nodes'} {format_ids(ids)}"
+
+
 def format_link(width: int | None, speed_gts: float | None) -> str:
     """`x16 16 GT/s`; the part that is unknown is left out, `""` where both are."""
     parts = []

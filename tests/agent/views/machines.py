@@ -67,6 +67,12 @@ def numa(*nodes: NumaNode, **facts: object) -> NumaTopology:
     return NumaTopology(nodes=nodes, from_kernel=True, **facts)  # type: ignore[arg-type]
 
 
+def function(address: str, class_code: int | None, **facts: object) -> PciDevice:
+    """A PCI function that hangs right below the root complex, unless told otherwise."""
+    defaults: dict[str, object] = {"path": ("pci0000:00", address)}
+    return PciDevice(address=address, class_code=class_code, **(defaults | facts))  # type: ignore[arg-type]
+
+
 def snapshot(
     *,
     cpus: CpuTopology | None = None,
