@@ -1,0 +1,77 @@
+"""Facts about the pods of this node, as far as we use them. Nothing else of a pod is ever kept: no environment, no
+annotation, no volume. Source: core/v1 Pod, from the kubelet's Pods API or the API server's watch."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+Amounts = tuple[tuple[str, int], ...]
+"""(resource, amount) by resource: thousandths for `cpu`, bytes for memory, ephemeral-storage and hugepages-*, else a count"""
+
+
+class ContainerRole(enum.Enum):
+    """What a container is to its pod."""
+
+    INIT = "init"
+    """An ordinary init container: runs to its end before the next one starts"""
+    SIDECAR = "sidecar"
+    """An init container with restartPolicy Always: runs beside the others"""
+    APP = "app"
+
+
+class ContainerState(enum.Enum):
+    """status.(init)containerStatuses[].state"""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    TERMINATED = "terminated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodContainer:
+    """One container of a pod's spec, with its state."""
+
+    name: str
+    role: ContainerRole
+    requests: Amounts = ()
+    limits: Amounts = ()
+    state: ContainerState | None = None
+    """None where the status does not mention it yet"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """metadata.ownerReferences, the one that is the controller"""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """One pod on this node."""
+
+    namespace: str
+    name: str
+    uid: str
+    phase: str
+    """Pending, Running, Succeeded, Failed or Unknown"""
+    reason: str | None = None
+    """status.reason: for a refused pod TopologyAffinityError, OutOfcpu, …"""
+    message: str | None = None
+    qos_class: str | None = None
+    """Guaranteed, Burstable or BestEffort"""
+    deleted: bool = False
+    """Whether it has been asked to end (metadata.deletionTimestamp)"""
+    owner: Owner | None = None
+    containers: tuple[PodContainer, ...] = ()
+    """Init containers and sidecars in their order, then app containers in theirs"""
+    requests: Amounts = ()
+    """spec.resources: of the pod as a whole"""
+    limits: Amounts = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it holds nothing any more, whatever a kubelet may list."""
+        return self.phase in ("Succeeded", "Failed")
