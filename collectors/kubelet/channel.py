@@ -94,8 +94,8 @@ class KubeletChannel:
             raise KubeletUnreachableError.from_os_error(self._socket_path, error) from error
         except (StreamTerminatedError, H2Error) as error:
             raise KubeletConnectionLostError(self._socket_path, f"the connection broke ({error})") from error
-        except AssertionError as error:  # how grpclib says that a message ended early
-            raise KubeletAnswerError(self._socket_path, "the answer ended early") from error
+        except (AssertionError, KeyError) as error:  # how grpclib says: a message that ends early, no HTTP status
+            raise KubeletAnswerError(self._socket_path, "the answer is not a whole gRPC answer") from error
         if answer is None:
             raise KubeletAnswerError(self._socket_path, "the kubelet answered without a message")
         return answer
