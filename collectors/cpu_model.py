@@ -38,8 +38,8 @@ _RELEASE_WORDS = {
 }
 """How distributions end the release of their kernels: 5.14.0-570.el9.ppc64le, 6.1.0-18-amd64"""
 
-_NAME_KEYS = ("model name", "Model Name", "cpu model", "uarch", "cpu", "cpu family")
-"""x86, loongarch, mips and alpha, riscv, ppc and sparc, parisc"""
+_NAME_KEYS = ("model name", "Model Name", "cpu model", "uarch", "cpu")
+"""x86, loongarch, mips and alpha, riscv, the others; `unknown` is how x86 kernels say that they do not know"""
 _32_BIT_X86_KEYS = frozenset({"fdiv_bug", "f00f_bug", "coma_bug"})
 """Flaws of the first Pentiums, which only 32-bit kernels report"""
 _ARM_KERNEL = re.compile(r"\((v[0-9]{1,2}[a-z]{1,4})\)", re.ASCII)
@@ -82,7 +82,7 @@ def _name(lines: Lines, first: dict[str, str]) -> str | None:
             return s390_machine_name(int(machine[1]))
     if "machine" in first and first.get("vendor_id") == "IBM/S390" and first["machine"].isdecimal():
         return s390_machine_name(int(first["machine"][:5]))
-    named = next((first[key] for key in _NAME_KEYS if first.get(key)), None)
+    named = next((first[key] for key in _NAME_KEYS if first.get(key, "unknown") not in ("", "unknown")), None)
     return named and named.removesuffix(", altivec supported")
 
 
