@@ -59,7 +59,6 @@ class Machine:
 
 def run(settings: Settings, machine: Machine, *, say: Say) -> None:
     """Runs the agent until SIGTERM or SIGINT. Raises ListenError where it cannot serve."""
-    footprint.settle_in()
     bound = bind(settings.listen)
     asyncio.run(Agent(settings, machine, bound, say=say, clock=SystemClock()).serve())
 
@@ -142,7 +141,7 @@ class Agent:
     async def _survey(self) -> None:
         await self.surveyor.survey()
         if self._told:
-            footprint.give_back()
+            footprint.tidy_up()
             return
         self._told = True
         self._say(self._first_words())
