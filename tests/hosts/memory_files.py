@@ -133,6 +133,8 @@ def _write_meminfo(tree: Tree, spec: MachineSpec, nodes: tuple[Node, ...]) -> No
         f"MemTotal:       {sum(node.memory_bytes for node in nodes) // KIB} kB",
         f"MemFree:        {sum(node.free_bytes for node in nodes) // KIB} kB",
         "Buffers:               0 kB",
+        "SwapTotal:             0 kB",
+        "SwapFree:              0 kB",
     ]
     if spec.memory.hugepages:
         pool = spec.memory.hugepages[0]
