@@ -1,20 +1,16 @@
 """Tells which NUMA nodes are the memory of a device: a GPU, or a dax device (CXL, high-bandwidth, persistent memory).
 
-Paths: /proc/driver/nvidia/gpus/<address>/numa_status (`Node: 250`), /sys/bus/dax/devices/<name>/{target_node,driver}.
-Sources: the NVIDIA driver's README, Documentation/ABI/testing/sysfs-bus-dax.
+Paths: /proc/driver/nvidia/gpus/<address>/numa_status (`Node: 250`), and those of collectors.dax.
+Source: the NVIDIA driver's README.
 """
 
 from __future__ import annotations
 
-import re
-
+from collectors.dax import read_dax
 from collectors.parse import ParseError, parse_id, parse_key_values
 from collectors.reader import FactReader
 
 NVIDIA_GPUS = "/proc/driver/nvidia/gpus"
-DAX_DEVICES = "/sys/bus/dax/devices"
-
-_PCI_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", re.ASCII)
 
 
 def read_device_memory(reader: FactReader) -> dict[int, str]:
@@ -44,17 +40,8 @@ def parse_numa_status(text: str) -> int | None:
 
 def _read_dax(reader: FactReader) -> dict[int, str]:
     found: dict[int, str] = {}
-    for name in reader.entries(DAX_DEVICES) or ():
+    for device in read_dax(reader) or ():
         # Only kmem hands the memory to the system; under device_dax a program maps it and the node has none of it.
-        if reader.link_name(f"{DAX_DEVICES}/{name}/driver") != "kmem":
-            continue
-        node = reader.value(f"{DAX_DEVICES}/{name}/target_node", parse_id)
-        if node is not None:
-            found.setdefault(node, _pci_address(reader, name) or name)
+        if device.driver == "kmem" and device.target_node is not None:
+            found.setdefault(device.target_node, device.pci_address or device.name)
     return found
-
-
-def _pci_address(reader: FactReader, name: str) -> str | None:
-    """The PCI function that a dax device hangs from, the nearest one above it."""
-    path = reader.real_path(f"{DAX_DEVICES}/{name}") or ""
-    return next((part for part in reversed(path.split("/")) if _PCI_ADDRESS.fullmatch(part)), None)

@@ -61,7 +61,9 @@ def read_numa(reader: FactReader, *, online: IdSet | None) -> NumaTopology:
     ids = _read_online(reader, directories)
     nodes: tuple[NumaNode, ...] = (_whole_machine(online, meminfo, hugepages),)
     if ids:
-        machine = _read_machine(reader, ids, directories, online, meminfo, hugepages)
+        machine = _read_machine(
+            reader, ids, directories=directories, online_cpus=online, meminfo=meminfo, hugepages=hugepages
+        )
         nodes = tuple(_read_node(reader, machine, node) for node in machine.online)
         _note_overlaps(reader, nodes)
     return NumaTopology(
@@ -108,6 +110,7 @@ def _read_online(reader: FactReader, directories: IdSet) -> IdSet:
 def _read_machine(
     reader: FactReader,
     ids: IdSet,
+    *,
     directories: IdSet,
     online_cpus: IdSet | None,
     meminfo: Mapping[str, int],
