@@ -16,12 +16,11 @@ from collectors.storage import read_disks, read_nvme
 def read_devices(reader: FactReader) -> Devices:
     """Every device that stands for hardware, by class; a class that cannot be listed is None, the others stay."""
     rdma = read_rdma(reader)
-    nvme = read_nvme(reader)
     return Devices(
         network=read_network(reader, rdma or ()),
         rdma=rdma,
-        nvme=nvme,
-        disks=read_disks(reader, nvme or ()),
+        nvme=read_nvme(reader),
+        disks=read_disks(reader),
         drm=read_drm(reader),
         accelerators=read_accelerators(reader),
         dax=read_dax(reader),

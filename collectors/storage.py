@@ -12,7 +12,6 @@ that of the subsystem, which need not be that of the controller.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from collectors.class_devices import ClassMember, find_members, read_members
 from collectors.model import Disk, NvmeController, NvmeNamespace
@@ -71,29 +70,21 @@ def _read_namespace(reader: FactReader, member: ClassMember) -> NvmeNamespace:
     )
 
 
-def read_disks(reader: FactReader, nvme: Iterable[NvmeController] = ()) -> tuple[Disk, ...] | None:
+def read_disks(reader: FactReader) -> tuple[Disk, ...] | None:
     """Every other disk by name, also without medium; None where they cannot be listed.
 
-    What hangs from no device (loop, RAM, mapper, multi-disk, network block devices) is left out.
-
-    Args:
-        nvme: controllers whose namespaces are not to be told again.
+    What hangs from no device (loop, RAM, mapper, multi-disk, network block devices) is left out, and so is what hangs
+    from an NVMe controller, which tells it. Namespaces of kernels without that class are disks.
     """
     members = find_members(reader, BLOCK, _ANY_NAME)
     if members is None:
         return None
-    told = {namespace.name for controller in nvme for namespace in controller.namespaces}
-    others = (
-        member
-        for member in members
-        if not member.virtual and member.name not in told and not _is_nvme_path(member.name)
-    )
+    others = (member for member in members if not member.virtual and not _hangs_from_controller(member))
     return read_members(reader, others, _read_disk)
 
 
-def _is_nvme_path(name: str) -> bool:
-    match = _NAMESPACE_OR_PATH.fullmatch(name)
-    return match is not None and match[2] is not None
+def _hangs_from_controller(member: ClassMember) -> bool:
+    return _CONTROLLER.fullmatch(member.directory.split("/")[-2]) is not None
 
 
 def _read_disk(reader: FactReader, member: ClassMember) -> Disk:
