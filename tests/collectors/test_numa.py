@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +12,8 @@ from collectors.model import HugePagePool, IdSet, NumaKind, NumaNode, NumaTopolo
 from collectors.numa import MAX_NODES, read_numa
 from collectors.reader import FactReader
 from tests.collectors.trees import UNREADABLE, problem_paths, reader_of
+from tests.fakes.memoryfs import MemoryFS
+from tests.hosts.tree import Tree
 
 NODES = "/sys/devices/system/node"
 POOLS = "/sys/kernel/mm/hugepages"
@@ -348,19 +349,18 @@ def test_one_unreadable_file_costs_its_fact_and_nothing_else(tmp_path: Path) -> 
         max_size=6,
     )
 )
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 def test_any_nodes_that_are_written_are_read_back(nodes: dict[int, tuple[IdSet, int]]) -> None:
     online = sorted(nodes)
-    files: dict[str, object] = {f"{NODES}/online": ",".join(map(str, online)) + "\n"}
+    files = {f"{NODES}/online": ",".join(map(str, online)).encode()}
     for row, (node, (cpus, kib)) in enumerate(sorted(nodes.items())):
         bits = sum(1 << cpu for cpu in cpus)
         words = [f"{bits >> shift & 0xFFFFFFFF:08x}" for shift in range(1024 - 32, -1, -32)]
-        files[f"{NODES}/node{node}/cpumap"] = ",".join(words) + "\n"
-        files[f"{NODES}/node{node}/meminfo"] = meminfo(node, kib << 10)
+        files[f"{NODES}/node{node}/cpumap"] = ",".join(words).encode()
+        files[f"{NODES}/node{node}/meminfo"] = meminfo(node, kib << 10).encode()
         distances = (10 if column == row else 20 + column for column in range(len(online)))
-        files[f"{NODES}/node{node}/distance"] = " ".join(map(str, distances)) + "\n"
-    with tempfile.TemporaryDirectory() as root:
-        found = read_numa(reader_of(Path(root), files), online=None).nodes
+        files[f"{NODES}/node{node}/distance"] = " ".join(map(str, distances)).encode()
+    found = read_numa(FactReader(MemoryFS.of(Tree(files=files))), online=None).nodes
     assert {node.id: (node.cpus, (node.memory_total_bytes or 0) >> 10) for node in found} == nodes
     assert all([other for other, _ in node.distances] == online for node in found)
     assert all(node.distance_to(node.id) == 10 for node in found)
