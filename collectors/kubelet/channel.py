@@ -58,10 +58,10 @@ class KubeletChannel:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            channel.close()
-            await asyncio.sleep(0)  # the socket itself is closed in the loop's next round
+        if self._channel is not None:
+            self._channel.close()
+        self._channel = None
+        await asyncio.sleep(0)  # the socket itself is closed in the loop's next round
 
     async def call(self, method: str, request: bytes, *, deadline_seconds: float) -> bytes:
         """The answer to one unary call; connecting counts against the deadline.
@@ -94,7 +94,10 @@ class KubeletChannel:
             raise KubeletUnreachableError.from_os_error(self._socket_path, error) from error
         except (StreamTerminatedError, H2Error) as error:
             raise KubeletConnectionLostError(self._socket_path, f"the connection broke ({error})") from error
-        except (AssertionError, KeyError) as error:  # how grpclib says: a message that ends early, no HTTP status
+        except (
+            AssertionError,
+            KeyError,
+        ) as error:  # how grpclib says: a message that ends early, no HTTP status
             raise KubeletAnswerError(self._socket_path, "the answer is not a whole gRPC answer") from error
         if answer is None:
             raise KubeletAnswerError(self._socket_path, "the kubelet answered without a message")
@@ -145,7 +148,8 @@ class _BoundedStream(Stream[bytes, bytes]):
             size = int.from_bytes(prefix[1:], "big")
             if size > MAX_MESSAGE_BYTES:
                 raise _TooLongError(f"an answer of {size} bytes; more than {MAX_MESSAGE_BYTES} are not read")
-            return await self._stream.recv_data(size)
+            message: bytes = self._codec.decode(await self._stream.recv_data(size), bytes)
+            return message
 
 
 def _from_status(socket_path: str, error: GRPCError) -> KubeletError:

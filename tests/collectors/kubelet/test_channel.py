@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from hpack import Encoder
+from hyperframe.frame import HeadersFrame, SettingsFrame
 
 from collectors.kubelet.channel import KubeletChannel
 from collectors.kubelet.errors import (
@@ -116,6 +118,27 @@ async def test_cancelling_the_caller_ends_the_call(path: Path) -> None:
 async def test_a_channel_that_is_not_open_is_a_mistake_of_ours(path: Path) -> None:
     with pytest.raises(RuntimeError, match="not open"):
         await KubeletChannel(str(path)).call(LIST, b"", deadline_seconds=1)
+
+
+@pytest.mark.asyncio
+async def test_closing_twice_is_no_mistake(path: Path) -> None:
+    channel = KubeletChannel(str(path))
+    async with channel:
+        await channel.__aexit__(None, None, None)
+
+
+@pytest.mark.asyncio
+async def test_a_good_status_without_a_message_is_no_answer(path: Path) -> None:
+    encoder = Encoder()
+    head = HeadersFrame(1, encoder.encode([(":status", "200"), ("content-type", "application/grpc")]))
+    head.flags.add("END_HEADERS")
+    tail = HeadersFrame(1, encoder.encode([("grpc-status", "0")]))
+    tail.flags.add("END_HEADERS")
+    tail.flags.add("END_STREAM")
+    sent = b"".join(frame.serialize() for frame in (SettingsFrame(), head, tail))
+    async with serve_bytes(path, sent):
+        with pytest.raises(KubeletAnswerError, match="without a message"):
+            await ask(path)
 
 
 @asynccontextmanager
