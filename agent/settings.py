@@ -117,7 +117,7 @@ def format_duration(seconds: float) -> str:
     for unit in ("h", "m", "s"):
         if seconds >= _DURATION_UNITS[unit] and seconds % _DURATION_UNITS[unit] == 0:
             return f"{seconds / _DURATION_UNITS[unit]:g}{unit}"
-    return f"{seconds * 1000:g}ms"
+    return f"{round(seconds * 1000)}ms"
 
 
 def default_node_name(environ: Mapping[str, str] | None = None) -> str:

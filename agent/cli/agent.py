@@ -5,12 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from agent import settings
-
-if TYPE_CHECKING:
-    from agent.surveyor import OpenHost
 
 NAME = "agent"
 SUMMARY = "serve this machine's topology: /metrics, JSON, NodeResourceTopology"
@@ -33,7 +29,6 @@ examples:
 docs/settings.md has every setting, and which source wins."""
 
 EXIT_FAULT = 1
-THIS_MACHINE = "/"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,12 +42,13 @@ def run(options: argparse.Namespace) -> int:
     import os  # noqa: PLC0415
 
     from agent import app, logs  # noqa: PLC0415
+    from collectors.hosts import open_host  # noqa: PLC0415
     from collectors.hotplug import open_kernel_events  # noqa: PLC0415
 
     chosen = settings.load(vars(options), os.environ)
     logs.configure(chosen.log_format, chosen.log_level)
     machine = app.Machine(
-        open_host=_opener(chosen.host),
+        open_host=open_host(chosen.host),
         open_events=open_kernel_events if chosen.hotplug == "on" and chosen.host is None else None,
         captured=chosen.host is not None,
     )
@@ -63,15 +59,6 @@ def run(options: argparse.Namespace) -> int:
         logging.getLogger(__name__).exception("the agent ends; this is a defect, please report it")
         return EXIT_FAULT
     return 0
-
-
-def _opener(host: str | None) -> OpenHost:
-    """Opens the machine that `--host` names, or this one; raises CaptureError at once where there is none."""
-    from collectors.hostfs import DirectoryFS  # noqa: PLC0415
-
-    root = THIS_MACHINE if host is None else host
-    DirectoryFS(root)
-    return lambda: DirectoryFS(root)
 
 
 def _teller(log_format: str) -> Callable[[Sequence[str]], None]:

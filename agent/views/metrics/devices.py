@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from agent.views.inventory import Item, Sort, derive_items
+from agent.views.locality import UNKNOWN, Locality, derive_localities
 from agent.views.metrics import table
 from agent.views.plain import format_hex
 from collectors.model import PciDevice, Snapshot
+from collectors.parse import format_id_list
 
 Sample = tuple[tuple[str, ...], float]
 
@@ -17,9 +19,11 @@ SERVED = frozenset({Sort.GPU, Sort.ACCELERATOR, Sort.NETWORK, Sort.NVME, Sort.ST
 
 def device_families(snapshot: Snapshot) -> Iterator[tuple[table.Row, Iterable[Sample]]]:
     """Rows of the table with their samples, by sort and PCI address."""
-    items = derive_items(snapshot.pci.facts or (), snapshot.devices.facts)
+    pci_facts, numa = snapshot.pci.facts or (), snapshot.numa.facts
+    items = derive_items(pci_facts, snapshot.devices.facts)
+    localities = {} if numa is None else derive_localities(pci_facts, numa)
     served = [(item, item.pci) for item in items if item.pci is not None and item.sort in SERVED]
-    yield table.DEVICE_INFO, (_info(item, pci) for item, pci in served)
+    yield table.DEVICE_INFO, (_info(item, pci, localities.get(pci.address, UNKNOWN)) for item, pci in served)
     yield (
         table.LINK_DEGRADED,
         (
@@ -30,13 +34,13 @@ def device_families(snapshot: Snapshot) -> Iterator[tuple[table.Row, Iterable[Sa
     )
 
 
-def _info(item: Item, pci: PciDevice) -> Sample:
+def _info(item: Item, pci: PciDevice, locality: Locality) -> Sample:
     labels = (
         pci.address,
         item.sort.value,
         format_hex(pci.vendor_id) or "",
         format_hex(pci.device_id) or "",
         pci.driver or "",
-        "" if pci.numa_node is None else str(pci.numa_node),
+        format_id_list(locality.nodes or frozenset()),
     )
     return labels, 1.0

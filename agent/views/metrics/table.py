@@ -141,7 +141,7 @@ DEVICE_INFO = Row(
     type=MetricType.INFO,
     labels=("pci_address", "sort", "vendor", "device", "driver", "numa_node"),
     help="A GPU, accelerator, network, storage or memory device; no bridges, no virtual functions. numa_node is "
-    "empty where the machine does not say.",
+    "the one it is near to (0, or 0-1 for several), empty where the machine does not say.",
 )
 LINK_DEGRADED = Row(
     name="numascope_pcie_link_degraded",
