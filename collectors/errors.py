@@ -4,6 +4,7 @@ NumascopeError
 ├── HostError                 the machine's files
 │   ├── UnreadableError       there, but the kernel would not give it (path, OSError as cause)
 │   └── MalformedError        read, but not in the form that the kernel documents
+├── KubeletError              the kubelet's sockets (collectors/kubelet/errors.py has its own tree)
 └── CaptureError              an archive or folder that is no captured machine, or a hostile one
 """
 

@@ -53,7 +53,10 @@ class PodResourcesClient:
         await self._channel.__aexit__(kind, error, trace)
 
     async def list(self) -> tuple[PodAllocation, ...]:
-        """Every pod on the node that is neither refused nor completed, by namespace and name."""
+        """Every pod on the node that is neither refused nor completed, by namespace and name.
+
+        For about a second after its start a kubelet knows no pods yet, and says so: an empty list, then a partial one.
+        """
         return await self._ask("List", _NOTHING, self._decoder.pods)
 
     async def allocatable(self) -> Allocatable:
