@@ -33,10 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _discard_output()
         return EXIT_BROKEN_PIPE
     except OSError as error:
-        if error.filename is not None:
-            raise
-        _discard_output()  # only a stream that was open already has no name: the disk is full
-        return _misuse(f"standard output: {error.strerror}")
+        _discard_output()
+        # Only a stream that was open already has no name, and fails when its disk is full.
+        return _misuse(f"{error.filename or 'standard output'}: {error.strerror}")
     return status
 
 
@@ -47,15 +46,18 @@ def _discard_output() -> None:
 
 def _run(arguments: Sequence[str]) -> int:
     name = command_named(arguments)
-    if name is None:
-        # Help needs every command's summary; the version needs none of them.
-        build_parser(() if "--version" in arguments else COMMANDS).parse_args(arguments)
-        return EXIT_MISUSE
-    if name not in COMMANDS:
+    if name is not None and name not in COMMANDS:
         return _misuse(_unknown_command(name))
+    options = build_parser(_commands_to_parse(arguments, name)).parse_args(arguments)
+    return load(options.command).run(options)
+
+
+def _commands_to_parse(arguments: Sequence[str], name: str | None) -> Sequence[str]:
+    """The commands that the parser has to know: help shows every one's summary, the version none."""
+    if name is None:
+        return () if "--version" in arguments else COMMANDS
     asks_for_all = {"-h", "--help"} & set(arguments[: arguments.index(name)])
-    options = build_parser(COMMANDS if asks_for_all else (name,)).parse_args(arguments)
-    return load(name).run(options)
+    return COMMANDS if asks_for_all else (name,)
 
 
 def _unknown_command(name: str) -> str:

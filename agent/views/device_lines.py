@@ -182,7 +182,7 @@ def _wide_words(function: PciDevice) -> str:
         words.append(f"class {function.class_code:06x}")
     if function.iommu_group is not None:
         words.append(f"IOMMU group {function.iommu_group}")
-    words.append(f"under {' > '.join(function.path[:-1])}" if len(function.path) > 1 else "path unknown")
+    words.append(f"under {' > '.join(function.path[:-1])}" if function.path_known else "path unknown")
     return f"; {', '.join(words)}"
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -116,7 +117,7 @@ def test_what_a_person_can_put_right_is_one_line_and_status_2(
     assert main(["show", "--host", str(tmp_path / "nowhere")]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert shown.err == f"numascope: {tmp_path / 'nowhere'}: no such directory\n"
+    assert shown.err == f"numascope: {tmp_path / 'nowhere'}: No such file or directory\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -140,6 +141,24 @@ def test_the_version_costs_little_more_than_python_itself() -> None:
         return min(times)
 
     assert fastest("-m", "agent", "--version") - fastest("-c", "pass") < 0.08
+
+
+def test_a_stream_that_nobody_reads_or_that_is_full_has_its_own_status(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed, contextlib.redirect_stdout(closed):
+        assert main(["completion", "bash"]) == 141
+    with Path("/dev/full").open("w") as full, contextlib.redirect_stdout(full):
+        assert main(["completion", "bash"]) == 2
+    assert capsys.readouterr().err == "numascope: standard output: No space left on device\n"
+
+
+def test_help_before_a_command_is_about_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help", "show"])
+    assert load("topo").SUMMARY.partition(",")[0] in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_reader_that_goes_away_ends_it_quietly() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from agent.views.device_lines import count_items, device_branches
@@ -151,12 +153,23 @@ def test_virtual_functions_are_folded_into_their_physical_one() -> None:
 
 
 def test_the_wide_form_lists_virtual_functions_bridges_and_paths() -> None:
-    bridge = function("0000:00:01.0", 0x060400, vendor_id=0x8086, device_id=0x352A, path=("0000:00:01.0",))
+    bridge = function("0000:00:01.0", 0x060400, vendor_id=0x8086, device_id=0x352A, path_known=False)
     shown = lines(bridge, *network_card("iavf"), wide=True)
     assert shown == [
         "network 0000:01:00.0: ice; class 020000, under pci0000:00; 1 virtual function of 64 (iavf)",
         "`-- network 0000:01:00.1: iavf; class 020000, under pci0000:00",
         "bridge 0000:00:01.0: Intel 8086:352a; no driver; class 060400, path unknown",
+    ]
+
+
+def test_a_function_that_tells_nothing_has_a_wide_line_all_the_same() -> None:
+    assert lines(function("0000:01:00.0", None), wide=True) == ["other 0000:01:00.0; under pci0000:00"]
+
+
+def test_virtual_functions_are_counted_where_their_limit_is_unknown() -> None:
+    physical, *virtual = network_card("iavf")
+    assert lines(dataclasses.replace(physical, sriov_total_vfs=None), *virtual) == [
+        "network 0000:01:00.0: ice; 1 virtual function (iavf)"
     ]
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from agent.views.machine_page import derive_machine_page
 from collectors.model import (
     AllowedSet,
@@ -31,6 +33,9 @@ from tests.agent.views.machines import (
     snapshot,
     two_packages,
 )
+from tests.hosts import shapes
+from tests.hosts.machine import expected_snapshot
+from tests.hosts.spec import MachineSpec
 
 
 def lines(machine: Snapshot, *, wide: bool = False) -> list[str]:
@@ -77,6 +82,19 @@ def test_a_machine_that_tells_little_has_a_short_head() -> None:
     }
 
 
+def test_a_machine_of_which_nothing_could_be_read_has_a_title_all_the_same() -> None:
+    unread: Observed[CpuTopology] = Observed()
+    machine = snapshot(memory=numa())
+    assert lines(dataclasses.replace(machine, cpus=unread, numa=Observed(), pci=Observed())) == [
+        "CPU model unknown"
+    ]
+
+
+def test_one_memory_tier_is_not_worth_a_row() -> None:
+    machine = numa(node(0, ids(0, 1)), tiers=(MemoryTier(id=4, nodes=ids(0, 0)),))
+    assert "memory tiers" not in head(snapshot(memory=machine))
+
+
 def test_the_vendor_stands_in_for_a_missing_model() -> None:
     topology = CpuTopology(online=ids(0, 0), vendor="IBM/S390")
     assert head(snapshot(cpus=topology))[""] == "IBM/S390"
@@ -119,6 +137,7 @@ def test_cpus_that_are_not_for_everybody_are_named() -> None:
 def test_a_cpuset_that_leaves_everything_is_not_mentioned() -> None:
     allowed = System(allowed=AllowedSet(cpus=ids(0, 99), nodes=ids(0, 9)))
     assert "allowed" not in head(dataclasses.replace(server(), system=Observed(facts=allowed)))
+    assert "allowed" not in head(dataclasses.replace(server(), system=Observed()))
 
 
 def test_memory_tells_odd_nodes_offline_ones_and_tiers() -> None:
@@ -231,3 +250,25 @@ def test_problems_come_last_the_first_few_of_them() -> None:
         "`-- and 4 more, listed by -o wide",
     ]
     assert lines(machine, wide=True)[-1] == "`-- /sys/file7: expected an integer"
+
+
+@pytest.mark.parametrize("spec", [shapes.HUGE, shapes.HGX, shapes.GB200], ids=lambda spec: spec.name)
+def test_the_folded_form_grows_with_nodes_and_devices_not_with_cpus(spec: MachineSpec) -> None:
+    machine = expected_snapshot(spec, now=0.0)
+    assert machine.cpus.facts is not None
+    shown = lines(machine)
+    assert len(shown) < 400
+    assert not any("-- core " in line for line in shown)
+    assert sum("-- core " in line for line in lines(machine, wide=True)) == len(machine.cpus.facts.cores)
+
+
+@pytest.mark.parametrize("spec", shapes.SHAPES, ids=lambda spec: spec.name)
+def test_every_cpu_node_and_device_of_a_machine_is_on_its_wide_page(spec: MachineSpec) -> None:
+    machine = expected_snapshot(spec, now=0.0)
+    page = "\n".join(lines(machine, wide=True))
+    numa_facts, pci = machine.numa.facts, machine.pci.facts
+    assert numa_facts is not None
+    assert pci is not None
+    if numa_facts.from_kernel:
+        assert [node.id for node in numa_facts.nodes if f"NUMA node {node.id}:" not in page] == []
+    assert [device.address for device in pci if device.address not in page] == []
