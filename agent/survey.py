@@ -11,18 +11,28 @@ from typing import TypeVar
 
 from collectors.cpu import read_cpus
 from collectors.devices import read_devices
-from collectors.numa import read_numa
-from collectors.pci import read_pci
-from collectors.system import read_system
-
 from collectors.errors import HostError
 from collectors.hostfs import HostFS
 from collectors.model import IdSet, Observed, Snapshot
+from collectors.numa import read_numa
+from collectors.pci import read_pci
 from collectors.reader import FactReader
+from collectors.system import read_system
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+NOTHING_SEEN = Snapshot(
+    taken_at=0.0,
+    system=Observed(),
+    cpus=Observed(),
+    numa=Observed(),
+    pci=Observed(),
+    devices=Observed(),
+)
+"""What is known before the first survey."""
 
 
 def survey(fs: HostFS, *, now: float, previous: Snapshot | None = None) -> Snapshot:
@@ -35,21 +45,20 @@ def survey(fs: HostFS, *, now: float, previous: Snapshot | None = None) -> Snaps
 
     Raises nothing that a machine could cause: whatever a collector raises is in the snapshot.
     """
-    cpus = observe(fs, read_cpus, now, previous and previous.cpus)
+    before = previous or NOTHING_SEEN
+    cpus = observe(fs, read_cpus, now, before.cpus)
     online: IdSet | None = cpus.facts.online if cpus.facts is not None else None
     return Snapshot(
         taken_at=now,
-        system=observe(fs, read_system, now, previous and previous.system),
+        system=observe(fs, read_system, now, before.system),
         cpus=cpus,
-        numa=observe(fs, lambda reader: read_numa(reader, online=online), now, previous and previous.numa),
-        pci=observe(fs, read_pci, now, previous and previous.pci),
-        devices=observe(fs, read_devices, now, previous and previous.devices),
+        numa=observe(fs, lambda reader: read_numa(reader, online=online), now, before.numa),
+        pci=observe(fs, read_pci, now, before.pci),
+        devices=observe(fs, read_devices, now, before.devices),
     )
 
 
-def observe(
-    fs: HostFS, read: Callable[[FactReader], T], now: float, previous: Observed[T] | None
-) -> Observed[T]:
+def observe(fs: HostFS, read: Callable[[FactReader], T], now: float, previous: Observed[T]) -> Observed[T]:
     """One collector's outcome: its facts and problems, or its last good facts and why there are no newer ones."""
     reader = FactReader(fs)
     try:
@@ -62,9 +71,4 @@ def observe(
         reason = f"defect: {type(error).__name__}: {error}"
     else:
         return Observed(facts=facts, read_at=now, problems=reader.problems)
-    return Observed(
-        facts=previous.facts if previous is not None else None,
-        read_at=previous.read_at if previous is not None else None,
-        problems=reader.problems,
-        error=reason,
-    )
+    return Observed(facts=previous.facts, read_at=previous.read_at, problems=reader.problems, error=reason)

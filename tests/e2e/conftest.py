@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +32,6 @@ def programs() -> Programs:
 
 
 @pytest.fixture(scope="module")
-def machine_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def machine_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the module's synthetic machine is written."""
-    yield tmp_path_factory.mktemp("machine")
+    return tmp_path_factory.mktemp("machine")
