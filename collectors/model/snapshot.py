@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from collectors.model.cpu import CpuTopology
 from collectors.model.devices import (
@@ -19,6 +19,9 @@ from collectors.model.devices import (
 from collectors.model.memory import NumaTopology
 from collectors.model.pci import PciDevice
 from collectors.parse import IdSet
+
+if TYPE_CHECKING:  # it carries Observed itself, and a machine without a kubelet never needs it
+    from collectors.model.kubelet_picture import KubeletPicture
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -91,6 +94,8 @@ class Snapshot:
     numa: Observed[NumaTopology]
     pci: Observed[tuple[PciDevice, ...]]
     devices: Observed[Devices]
+    kubelet: KubeletPicture | None = None
+    """What the kubelet of this machine allocated; None where there is none, or it is not asked"""
 
     @property
     def observed(self) -> tuple[tuple[str, Observed[object]], ...]:
