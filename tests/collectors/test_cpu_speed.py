@@ -55,9 +55,9 @@ def test_one_thread_speaks_for_its_core(tmp_path: Path) -> None:
 
 
 def test_another_thread_answers_where_the_first_cannot(tmp_path: Path) -> None:
-    files = policy(0, 0) | policy(1, 3_000_000)
+    files = policy(0, 0) | policy(1, 3_000_000) | policy(2, 2_000_000)
 
-    assert read(tmp_path, files, ids(0, 1), [ids(0, 1)])[0].max_frequency_khz == 3_000_000
+    assert read(tmp_path, files, ids(0, 1, 2), [ids(0, 1), ids(2)])[0].max_frequency_khz == 3_000_000
 
 
 def test_older_kernels_have_a_policy_in_the_directory_of_a_cpu(tmp_path: Path) -> None:
