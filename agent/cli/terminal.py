@@ -87,7 +87,9 @@ def _print_section(console: Console, section: Section) -> None:
         console.print(styled(section.title))
     match section.content:
         case Table() as table:
-            for block in fold(table, console.width):
+            for number, block in enumerate(fold(table, console.width)):
+                if number:
+                    console.print()
                 console.print(block)
         case Facts(rows=rows):
             _print_facts(console, rows)

@@ -60,6 +60,17 @@ def pci(machine: Snapshot) -> dict[str, PciDevice]:
     return {function.address: function for function in machine.pci.facts}
 
 
+def in_between(numa: NumaTopology) -> dict[int, tuple[int, int]]:
+    """Least and most memory of each node from the first reading until now: virtual machines grow while they run."""
+    now = survey(DirectoryFS("/"), now=time.time()).numa.facts
+    assert now is not None
+    totals = defaultdict(list)
+    for node in (*numa.nodes, *now.nodes):
+        assert node.memory_total_bytes is not None
+        totals[node.id].append(node.memory_total_bytes)
+    return {node: (min(sizes), max(sizes)) for node, sizes in totals.items()}
+
+
 def sets(groups: Iterable[IdSet]) -> list[list[int]]:
     return sorted(sorted(group) for group in groups)
 
@@ -127,10 +138,10 @@ def test_nodes_memory_and_distances_are_what_numactl_says(numa: NumaTopology) ->
         pytest.skip("needs a kernel with NUMA nodes")
     lines = output_of("numactl", "-H").splitlines()
     said = {tuple(line.split()[:3]): line.split()[3:] for line in lines if line.startswith("node ")}
+    for node_id, (least, most) in in_between(numa).items():
+        assert least // MIB <= int(said["node", str(node_id), "size:"][0]) <= most // MIB
     for node in numa.nodes:
         assert sorted(node.cpus) == [int(cpu) for cpu in said["node", str(node.id), "cpus:"]]
-        assert node.memory_total_bytes is not None
-        assert node.memory_total_bytes // MIB == int(said["node", str(node.id), "size:"][0])
     columns = next(line.split()[1:] for line in lines[lines.index("node distances:") + 1 :])
     for line in lines[lines.index("node distances:") + 2 :]:
         number, _, row = line.partition(":")
@@ -148,20 +159,17 @@ def test_packages_cores_and_caches_are_what_lstopo_says(cpus: CpuTopology) -> No
 
 
 def test_nodes_memory_and_hugepages_are_what_lstopo_says(numa: NumaTopology) -> None:
-    ours = {
-        (
-            node.id,
-            node.memory_total_bytes,
-            tuple((pool.page_size_bytes, pool.total) for pool in node.hugepages),
-        )
-        for node in numa.nodes
-    }
-    said = set()
+    pools, memory = {}, {}
     for element in lstopo_objects("NUMANode"):
+        number = int(element.get("os_index", -1))
         sizes = [(int(page.get("size", 0)), int(page.get("count", 0))) for page in element.iter("page_type")]
-        huge = tuple(sorted(sizes)[1:])  # the smallest are the ordinary pages
-        said.add((int(element.get("os_index", -1)), int(element.get("local_memory", 0)), huge))
-    assert ours == said
+        pools[number] = sorted(sizes)[1:]  # the smallest are the ordinary pages
+        memory[number] = int(element.get("local_memory", 0))
+    assert pools == {
+        node.id: [(pool.page_size_bytes, pool.total) for pool in node.hugepages] for node in numa.nodes
+    }
+    for number, (least, most) in in_between(numa).items():
+        assert least <= memory[number] <= most
 
 
 def test_every_pci_function_is_what_lspci_says(pci: dict[str, PciDevice]) -> None:
