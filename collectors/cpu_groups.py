@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from collectors.cpu_sets import LIST_SUFFIX, CpuSetReader
 from collectors.cpuinfo import Processor
 from collectors.model.cpu import CpuGroup
-from collectors.parse import IdSet, format_id_list, parse_id
+from collectors.parse import IdSet, format_id_list, parse_id, parse_int
 from collectors.reader import FactReader
 
 NO_CLUSTER_ID = 65_535
@@ -33,7 +33,7 @@ class Level:
     maps: tuple[str, ...]
     """The newer name first; kernels since 5.3 have both, some captures only one of them"""
     id_file: str | None
-    """Read for the lowest CPU of a group; None where somebody else reads it for every CPU"""
+    """Read for one CPU of a group, the lowest if it tells; None where somebody else reads it for every CPU"""
     no_id: int | None = None
 
 
@@ -120,11 +120,22 @@ def _read_level(
         topology = f"{directory}/cpu{cpu}/topology"
         cpus = _claim(sets, cpu, topology, files, taken, level.word)
         if cpus is not None:
-            id_path = None if level.id_file is None else f"{topology}/{level.id_file}"
-            group_id = None if id_path is None else sets.reader.value(id_path, parse_id)
-            groups.append(CpuGroup(cpus=cpus, id=None if group_id == level.no_id else group_id))
+            groups.append(CpuGroup(cpus=cpus, id=_read_group_id(sets.reader, directory, level, cpus, names)))
             taken |= cpus
     return tuple(groups)
+
+
+def _read_group_id(
+    reader: FactReader, directory: str, level: Level, cpus: IdSet, names: frozenset[str]
+) -> int | None:
+    """The id of a group as its lowest CPU has it; where that file is bad, as the next one has it."""
+    if level.id_file not in names:
+        return None
+    for cpu in sorted(cpus):
+        number = reader.value(f"{directory}/cpu{cpu}/topology/{level.id_file}", parse_int)
+        if number is not None:
+            return None if number < 0 or number == level.no_id else number
+    return None
 
 
 def _claim(
@@ -151,12 +162,14 @@ def _named_cores(cores: tuple[CpuGroup, ...], core_ids: Mapping[int, int]) -> tu
     thread_siblings, and gives each an id of its own.
     """
     named: list[CpuGroup] = []
+    paired = any(len({core_ids[cpu] for cpu in core.cpus if cpu in core_ids}) > 1 for core in cores)
     for core in cores:
         by_id: defaultdict[int | None, set[int]] = defaultdict(set)
         for cpu in core.cpus:
             by_id[core_ids.get(cpu)].add(cpu)
-        if None in by_id or len(by_id) == 1:
-            named.append(CpuGroup(cpus=core.cpus, id=core_ids.get(min(core.cpus))))
+        if not paired or len(by_id) == 1:
+            number = next((core_ids[cpu] for cpu in sorted(core.cpus) if cpu in core_ids), None)
+            named.append(CpuGroup(cpus=core.cpus, id=number))
         else:
             named.extend(CpuGroup(cpus=frozenset(cpus), id=number) for number, cpus in by_id.items())
     return _by_lowest_cpu(named)

@@ -101,7 +101,8 @@ def _read_online_one_by_one(reader: FactReader, directory: str, directories: IdS
     """
     told = {cpu: reader.value(f"{directory}/cpu{cpu}/online", parse_flag) for cpu in sorted(directories)}
     untold = [cpu for cpu, online in told.items() if online is None]
-    described = {cpu for cpu in untold if reader.entries(f"{directory}/cpu{cpu}/topology")}
+    # A directory that is there but cannot be listed (None) is one that an offline CPU would not have.
+    described = {cpu for cpu in untold if reader.entries(f"{directory}/cpu{cpu}/topology") != ()}
     if not described and not any(reader.entries(f"{directory}/cpu{cpu}/topology") for cpu in told):
         described = set(untold)
     return frozenset(cpu for cpu, online in told.items() if online or cpu in described)

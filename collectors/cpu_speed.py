@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collectors.cpu_ids import SYSFS_CPU
 from collectors.parse import IdSet, parse_count, parse_hex_int, parse_ids_apart
@@ -49,20 +49,35 @@ def read_cpu_speeds(
         reader: where the files come from.
         directory: where the directories cpuN are.
         online: the CPUs to ask.
-        cores: threads of one core are of one design and run at one clock: the first that answers speaks for all.
+        cores: threads of one core are of one design and run at one clock: the first speaks for all, and others are
+            asked for what it does not tell though it is told elsewhere on the machine.
     """
     names = _cpu_names(reader, directory, online)
     policies = _read_policies(reader, online)
     if not policies and "cpufreq" in names:
         policies = _read_old_policies(reader, directory, online)
+
+    def speed_of(cpu: int) -> CpuSpeed:
+        return _read_speed(reader, f"{directory}/cpu{cpu}", names, policies.get(cpu))
+
+    found = [(threads, speed_of(threads[0])) for threads in _by_core(online, cores)]
+    usual = {name for _, speed in found for name in _told(speed)}
     speeds: dict[int, CpuSpeed] = {}
-    for threads in _by_core(online, cores):
-        for cpu in threads:
-            speed = _read_speed(reader, f"{directory}/cpu{cpu}", names, policies.get(cpu))
-            if speed != UNKNOWN_SPEED:
-                speeds.update(dict.fromkeys(threads, speed))
+    for threads, first in found:
+        speed = first
+        for cpu in threads[1:]:
+            if speed != UNKNOWN_SPEED and usual.issubset(_told(speed)):
                 break
+            speed = replace(speed_of(cpu), **_told(speed))
+        if speed != UNKNOWN_SPEED:
+            speeds.update(dict.fromkeys(threads, speed))
     return speeds
+
+
+def _told(speed: CpuSpeed) -> dict[str, int]:
+    """What is known, by the name of the field."""
+    values = ((name, getattr(speed, name)) for name in CpuSpeed.__slots__)
+    return {name: value for name, value in values if value is not None}
 
 
 def _by_core(online: IdSet, cores: Iterable[IdSet]) -> Iterable[list[int]]:

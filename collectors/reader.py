@@ -68,7 +68,14 @@ class FactReader:
         return None if text is None else self.parsed(path, text, parse)
 
     def parsed(self, path: str, text: str, parse: Callable[[str], T]) -> T | None:
-        """The value of a text that was read from `path`, or None (and a problem) where it is malformed."""
+        """The value of a text that was read from `path`, or None (and a problem) where it is malformed.
+
+        A file without a byte has no value: the kernel ends every text with a newline, that of an empty set too.
+        Captures have such files in the place of those that could not be read.
+        """
+        if not text:
+            self.note(path, "the file is empty")
+            return None
         try:
             return parse(text)
         except ParseError as error:

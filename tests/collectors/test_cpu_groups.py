@@ -117,6 +117,22 @@ def test_a_core_id_that_cannot_be_read_splits_no_core(tmp_path: Path) -> None:
     assert problem_paths(reader) == [f"{CPUS}/cpu1/topology/core_id"]
 
 
+def test_a_lost_core_id_joins_no_cores_on_a_machine_where_maps_hold_several(tmp_path: Path) -> None:
+    files: dict[str, object] = {}
+    for cpu in range(4):
+        pair = [cpu & ~1, cpu | 1]
+        files |= cpu_files(cpu, core=pair, package=range(4), core_id=cpu)
+    files[f"{CPUS}/cpu3/topology/core_id"] = "garbage"
+
+    assert cpus_of(groups(tmp_path, files, ids(0, 1, 2, 3)).cores) == [[0], [1], [2], [3]]
+
+
+def test_the_id_of_a_core_is_told_by_any_of_its_threads(tmp_path: Path) -> None:
+    found = groups(tmp_path, smt_machine() | {f"{CPUS}/cpu0/topology/core_id": "garbage"})
+
+    assert found.cores[0] == CpuGroup(cpus=ids(0, 1), id=0)
+
+
 def test_without_maps_there_are_no_groups_whatever_the_ids_say(tmp_path: Path) -> None:
     found = groups(tmp_path, without(smt_machine(), "siblings"))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from collectors.hostfs import DirectoryFS
 from collectors.reader import FactReader
 from tests.collectors.machines import CPUS, cpu_files, ids
 from tests.collectors.trees import UNREADABLE, problem_paths, reader_of, write_tree
+from tests.fakes.faultyfs import FaultyFS
 
 
 def read(root: Path, files: Mapping[str, object]) -> CpuIds:
@@ -56,6 +58,15 @@ def test_without_a_list_a_cpu_that_lost_its_topology_is_offline(tmp_path: Path) 
 
     assert found.online == ids(0)
     assert found.known == ids(0, 1)
+
+
+def test_without_a_list_a_topology_that_cannot_be_listed_is_that_of_a_cpu_online(tmp_path: Path) -> None:
+    write_tree(tmp_path, {f"{CPUS}/cpu{cpu}/uevent": "" for cpu in range(3)} | topology(0, 1))
+    refusing = FaultyFS(DirectoryFS(str(tmp_path)), {f"{CPUS}/cpu1/topology": errno.EIO})
+    reader = FactReader(refusing)
+
+    assert read_cpu_ids(reader).online == ids(0, 1)
+    assert f"{CPUS}/cpu1/topology" in problem_paths(reader)
 
 
 def test_without_list_and_without_any_topology_every_cpu_is_online(tmp_path: Path) -> None:

@@ -60,6 +60,13 @@ def test_another_thread_answers_where_the_first_cannot(tmp_path: Path) -> None:
     assert read(tmp_path, files, ids(0, 1, 2), [ids(0, 1), ids(2)])[0].max_frequency_khz == 3_000_000
 
 
+def test_another_thread_answers_for_the_part_that_the_first_cannot_tell(tmp_path: Path) -> None:
+    files = {f"{CPUS}/cpu{cpu}/cpu_capacity": "?" if cpu == 2 else "512\n" for cpu in range(4)}
+    found = read(tmp_path, files | policy(2, 2_000_000), ids(0, 1, 2, 3), [ids(0, 1), ids(2, 3)])
+
+    assert found[2] == found[3] == CpuSpeed(max_frequency_khz=2_000_000, capacity=512)
+
+
 def test_older_kernels_have_a_policy_in_the_directory_of_a_cpu(tmp_path: Path) -> None:
     folder = f"{CPUS}/cpu0/cpufreq"
     files = {f"{folder}/cpuinfo_max_freq": "800000\n", f"{folder}/related_cpus": "0 1\n"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from collectors.errors import UnreadableError
 from collectors.hostfs import READ_LIMIT, HostFS
@@ -20,7 +20,6 @@ class FaultyFS:
     """A HostFS that answers errno numbers for some real paths and for everything below them.
 
     Attributes:
-        files: real paths of the regular files that were asked for and are there.
         directories: real paths of the directories that were listed and are there.
         refused: what was asked for, as it was asked, and refused by a fault.
     """
@@ -28,16 +27,25 @@ class FaultyFS:
     def __init__(self, inner: HostFS, faults: Mapping[str, int] | None = None) -> None:
         self._inner = inner
         self._faults = dict(faults or {})
-        self.files: set[str] = set()
+        self._asked: dict[str, set[str]] = {}
         self.directories: set[str] = set()
         self.refused: set[str] = set()
+
+    @property
+    def files(self) -> set[str]:
+        """Real paths of the files that were read."""
+        return set(self._asked)
+
+    def asked_as(self, real_paths: Collection[str]) -> set[str]:
+        """The names under which some real paths were read."""
+        return {path for real in real_paths for path in self._asked.get(real, ())}
 
     def read(self, path: str, limit: int = READ_LIMIT) -> bytes | None:
         real = self._inner.real_path(path)
         if real is None or self._refuses(path, real):
             return None
         data = self._inner.read(path, limit)
-        self.files.add(real)
+        self._asked.setdefault(real, set()).add(path)
         return data
 
     def entries(self, path: str) -> tuple[str, ...] | None:
