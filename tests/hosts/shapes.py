@@ -225,6 +225,22 @@ OLD_KERNEL = MachineSpec(
     pci=(RootComplex(below=(bridge(nic(vfs=4)),)),),
 )
 
+SMALL_OLD_KERNEL = replace(
+    OLD_KERNEL,
+    name="a small machine with an old kernel",
+    cpus=CpuSpec(packages=2, cores=2, smt=2, offline=frozenset({5})),
+)
+
+SMALL_SRIOV = MachineSpec(
+    name="a small machine with network cards of many virtual functions",
+    cpus=CpuSpec(packages=2, cores=2),
+    pci=(
+        RootComplex(
+            node=1, below=(bridge(nic(vfs=6), nic(vfs=3, same_slot=True)), bridge(nvme(multipath=True)))
+        ),
+    ),
+)
+
 NEW_NAMES_LISTS_ONLY = MachineSpec(
     name="only the new names, and only lists",
     kernel=KernelSpec(names=TopologyNames.NEW, forms=SetForms.LISTS),
@@ -284,6 +300,8 @@ SHAPES = (
     HGX,
     ACCELERATORS,
     OLD_KERNEL,
+    SMALL_OLD_KERNEL,
+    SMALL_SRIOV,
     NEW_NAMES_LISTS_ONLY,
     NO_NUMA,
     NO_NODE_HUGEPAGES,
