@@ -90,7 +90,9 @@ class _Builder:
             try:
                 self._add(self._path(member.name), member)
             except TreeConflictError as error:
-                raise self._refusal(error.args[0], "is a folder and something else at once") from error
+                raise self._unpacked.refusal_of(
+                    error.args[0], "is a folder and something else at once"
+                ) from error
             self._weigh()
         self._unpacked.drain()
         return self._tree
@@ -112,22 +114,26 @@ class _Builder:
         elif original in self._tree.files:
             self._tree.add_file(path, self._tree.files[original])
         else:
-            raise self._refusal(path, "is a hard link to something that does not come before it")
+            raise self._unpacked.refusal_of(path, "is a hard link to something that does not come before it")
 
     def _path(self, name: str) -> str:
         """A member's path in the tree; an absolute one is taken from the archive's root, as tar does."""
         if len(name) > self._limits.path_bytes:
-            raise self._refusal(name, f"has a path longer than {self._limits.path_bytes} bytes")
+            raise self._unpacked.refusal_of(
+                name, f"has a path longer than {self._limits.path_bytes} bytes; {REMEDY}"
+            )
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if len(parts) > self._limits.depth:
-            raise self._refusal(name, f"lies deeper than {self._limits.depth} folders")
+            raise self._unpacked.refusal_of(name, f"lies deeper than {self._limits.depth} folders; {REMEDY}")
         if ".." in parts or "\0" in name:
-            raise self._refusal(name, "is a name that leads out of the archive")
+            raise self._unpacked.refusal_of(name, "is a name that leads out of the archive")
         return "".join(f"/{part}" for part in parts)
 
     def _target(self, path: str, target: str) -> str:
         if not 0 < len(target) <= self._limits.path_bytes:
-            raise self._refusal(path, "is a symbolic link without a target, or with one that is too long")
+            raise self._unpacked.refusal_of(
+                path, "is a symbolic link without a target, or with one that is too long"
+            )
         return target
 
     def _weigh(self) -> None:
@@ -137,7 +143,3 @@ class _Builder:
             raise self._unpacked.refusal(
                 f"holds names of more than {self._limits.name_bytes >> 20} MiB together; {REMEDY}"
             )
-
-    def _refusal(self, name: str, reason: str) -> CaptureError:
-        shown = name if len(name) <= 100 else f"{name[:100]}…"
-        return self._unpacked.refusal(f"holds {shown!r}, which {reason}; {REMEDY}")

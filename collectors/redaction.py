@@ -100,7 +100,7 @@ class Redaction:
         self._names: dict[str, str] = {}
 
     def tree(self, tree: FileTree) -> FileTree:
-        """The tree without what is private. Directories still name a file that is left out of them."""
+        """The tree without what is private, and without a trace of the files that are left out."""
         self._learn_names(tree)
         clean = FileTree()
         clean.directories = {
@@ -110,8 +110,12 @@ class Redaction:
         clean.links = {self._renamed(path): self._renamed(target) for path, target in tree.links.items()}
         for path, data in tree.files.items():
             kept = self._file(path, data)
+            here = self._renamed(path)
             if kept is not None:
-                clean.files[self._renamed(path)] = kept
+                clean.files[here] = kept
+            else:
+                parent, _, name = here.rpartition("/")
+                clean.directories[parent].discard(name)
         return clean
 
     def failures(self, failures: Iterable[Failure]) -> tuple[Failure, ...]:

@@ -139,7 +139,7 @@ class TarReader:
         name = _text(extended.get("path", _name(header)))
         kind = header[156:157]
         if kind == _GNU_SPARSE or any(keyword.startswith("GNU.sparse.") for keyword in extended):
-            raise self._unpacked.refusal(f"{name[:100]!r} is sparse; make the archive without `tar --sparse`")
+            raise self._unpacked.refusal_of(name, "is sparse; make the archive without `tar --sparse`")
         size = self._size(header, extended, name)
         data = b""
         if kind[0] not in _WITHOUT_DATA:
@@ -165,9 +165,9 @@ class TarReader:
                 "is damaged: a pax header has no size that is a number; get the file anew"
             )
         if size > self._limits.file_bytes and header[156] not in _WITHOUT_DATA:
-            raise self._unpacked.refusal(
-                f"{name[:100]!r} is larger than {self._limits.file_bytes >> 20} MiB, as no file of a machine's is; "
-                f"{REMEDY}"
+            raise self._unpacked.refusal_of(
+                name,
+                f"is larger than {self._limits.file_bytes >> 20} MiB, as no file of a machine is; {REMEDY}",
             )
         return size
 

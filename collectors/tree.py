@@ -86,17 +86,23 @@ class FileTree:
             self._hang(path)
 
     def _hang(self, path: str) -> None:
-        """Makes a path known to its parents, up to the first that is there."""
-        while True:
-            self.name_bytes += len(path)
-            parent, _, name = path.rpartition("/")
-            names = self.directories.get(parent)
-            if names is not None:
-                names.add(name)
-                return
-            self._refuse_leaf(parent)
-            self.directories[parent] = {name}
-            path = parent
+        """Makes a path known to its parents, up to the first that is there; changes nothing where that is none."""
+        parent = path.rpartition("/")[0]
+        if parent not in self.directories:
+            missing = [parent]
+            while (parent := parent.rpartition("/")[0]) not in self.directories:
+                missing.append(parent)
+            for each in missing:
+                self._refuse_leaf(each)
+            for each in reversed(missing):
+                self._enter(each)
+                self.directories[each] = set()
+        self._enter(path)
+
+    def _enter(self, path: str) -> None:
+        parent, _, name = path.rpartition("/")
+        self.directories[parent].add(name)
+        self.name_bytes += len(path)
 
     def _refuse_leaf(self, path: str) -> None:
         if path in self.files or path in self.links:

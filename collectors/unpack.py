@@ -104,10 +104,10 @@ class Unpacked:
         """The error that names this file."""
         return CaptureError(self.source, reason)
 
-    @property
-    def bytes_left(self) -> int:
-        """How many more bytes may come before the limit is passed."""
-        return self._left + len(self._buffer) - self._at
+    def refusal_of(self, name: str, reason: str) -> CaptureError:
+        """The error that names this file and one of its members."""
+        shown = repr(name)
+        return self.refusal(f"holds {shown if len(shown) <= 100 else shown[:99] + '…'}, which {reason}")
 
     def take(self, size: int) -> bytes:
         """Exactly that many bytes; raises CaptureError where the file ends before."""
