@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from agent.settings import flag_of, rows, variable_of
 from agent.views.metrics.table import TABLE
@@ -47,6 +50,117 @@ behind. A metric that would have more than 4,096 samples is left out as a whole,
 `numascope_metric_samples_left_out` says so.
 
 """
+
+
+_API = """\
+# HTTP API
+
+`make golden` writes the tables of fields from the facts model in `collectors/model`. What is described here is public.
+
+The agent serves on one address (`--listen`, 127.0.0.1:9787 by default), without a password and without TLS: let others
+reach it only through something that has both. It takes GET and HEAD, and no bodies.
+
+| path | what it serves |
+| --- | --- |
+| `/` | the list of endpoints, as text or as a page |
+| `/metrics` | metrics ([metrics.md](metrics.md)): Prometheus' text format, or OpenMetrics for `Accept: application/openmetrics-text` |
+| `/api/v1/snapshot` | the machine as JSON, as below |
+| `/api/v1/nrt` | the NodeResourceTopology that would be published: JSON, or YAML for `Accept: application/yaml` or `?format=yaml` |
+| `/healthz` | `ok`, or 503 and why the agent should be restarted: its survey loop has not shown itself for a period and a deadline |
+| `/readyz` | `ok`, or 503 and why what is served may be wrong: no complete survey yet, one that is stuck, or the last is two periods old |
+
+Before the first survey has ended, and while the facts that an answer needs are unknown, `/api/v1/*` answer 503. Errors
+are JSON, `{"error": "..."}`; 404 lists the endpoints. Large answers are compressed for `Accept-Encoding: gzip`.
+`/api/v1/snapshot` carries an `ETag`, which changes with each survey; with `If-None-Match` it answers 304.
+
+A connection is closed after 75 s without a request, a client that does not take its answer after 10 s; there are 64
+connections at most, and 8 KiB of request line and of each header.
+
+## `/api/v1/nrt`
+
+One zone `node-<id>` of type `Node` for each NUMA node with an id below 64 that holds CPUs, memory or hugepages. Without a
+kubelet nothing is reserved or allocated as far as is known: capacity, allocatable and available are the same, and the
+attribute `numascope.dev/source` is `machine`. `memory` is what hugepages leave. The memory of GPUs and other accelerators
+is not in it: their driver hands it out.
+
+## `/api/v1/snapshot`
+
+- What is unknown is null, never 0 and never left out.
+- Sets of CPUs and of NUMA nodes are the kernel's list strings: `"0-3,8"`, `""` for none.
+- Numbers are in the unit that the field's name ends with; times are RFC 3339 in UTC.
+- Ids of PCI vendors, devices and classes are hexadecimal strings.
+- New fields may come at any time; `api_version` rises when one changes its meaning or goes. `kind` is `Snapshot`.
+
+"""
+
+_MODEL = Path(__file__).resolve().parents[1] / "collectors" / "model"
+_MODEL_FILES = ("snapshot", "cpu", "memory", "pci", "devices")
+_HEXADECIMAL = ("class_code", "vendor_id", "device_id", "subsystem_vendor_id", "subsystem_device_id")
+_WORDS = {
+    "IdSet": "list string",
+    "int": "number",
+    "float": "number",
+    "str": "string",
+    "bool": "true or false",
+    "T_co": "the facts of the subject",
+}
+_TIMES = ("taken_at", "read_at")
+
+
+def api_document() -> str:
+    """docs/api.md"""
+    sections = (
+        _class_section(kind)
+        for name in _MODEL_FILES
+        for kind in ast.parse((_MODEL / f"{name}.py").read_text()).body
+        if isinstance(kind, ast.ClassDef)
+    )
+    return f"{_API}{''.join(sections)}".rstrip("\n") + "\n"
+
+
+def _class_section(kind: ast.ClassDef) -> str:
+    said = _one_line(ast.get_docstring(kind) or "")
+    if any(isinstance(base, ast.Attribute) and base.attr == "Enum" for base in kind.bases):
+        values = ", ".join(
+            f"`{item.value.value!s}`"
+            for item in kind.body
+            if isinstance(item, ast.Assign) and isinstance(item.value, ast.Constant)
+        )
+        return f"### {kind.name}\n\n{said} One of {values}.\n\n"
+    return f"### {kind.name}\n\n{said}\n\n{_table(('field', 'form', 'what it is'), _fields(kind))}\n"
+
+
+def _fields(kind: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
+    for item, after in zip(kind.body, [*kind.body[1:], None], strict=True):
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+            said = ""
+            if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+                said = _one_line(str(after.value.value))
+            name = item.target.id
+            yield f"`{name}`", _form(name, ast.unparse(item.annotation)), said
+
+
+def _form(name: str, annotation: str) -> str:
+    """The JSON form of a field in words."""
+    inner = annotation.removesuffix(" | None")
+    unknown = " or null" if inner != annotation else ""
+    if name in _TIMES:
+        return f"time{unknown}"
+    if name in _HEXADECIMAL:
+        return f"hexadecimal string{unknown}"
+    if name == "distances":
+        return "number by NUMA node id"
+    listed = re.fullmatch(r"tuple\[(\w+), \.\.\.\]", inner)
+    observed = re.fullmatch(r"Observed\[(?:tuple\[(\w+), \.\.\.\]|(\w+))\]", inner)
+    if listed:
+        return f"list of {_WORDS.get(listed[1], listed[1])}{unknown}"
+    if observed:
+        return f"Observed with {f'a list of {observed[1]}' if observed[1] else observed[2]}{unknown}"
+    return f"{_WORDS.get(inner, inner)}{unknown}"
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\bNone\b", "null", " ".join(text.split()))
 
 
 def settings_document() -> str:

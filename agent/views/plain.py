@@ -4,7 +4,7 @@ Every field of the model is there, under its own name and in its own order, so t
 field that is added to the model is seen in the golden file. The rules:
 
 - what is unknown is null, never 0 and never left out;
-- sets of CPUs and NUMA nodes are the kernel's list strings, `0-3,8`;
+- sets of CPUs and NUMA nodes are the kernel's list strings, `0-3,8`; sets of words are sorted lists;
 - enums are their value; times are RFC 3339 in UTC; ids of PCI vendors, devices and classes are hexadecimal strings;
 - distances are an object by NUMA node id.
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.timestamps import format_timestamp
@@ -37,9 +37,11 @@ def plain(value: object) -> Any:
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, frozenset):
-        return format_id_list(value)
+        return format_id_list(value) if all(isinstance(item, int) for item in value) else sorted(value)
     if isinstance(value, tuple):
         return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
     kind: type[Any] = type(value)
     return {name: show(getattr(value, name)) for name, show in _fields(kind)}
 
