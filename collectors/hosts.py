@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from collectors.errors import CaptureError
+from collectors.errors import CaptureError, UnreadableError
 from collectors.hostfs import ROOT_NAMES, DirectoryFS, HostFS
 from collectors.manifest import Manifest, read_manifest
 from collectors.recording import ReplayFS
@@ -29,12 +29,26 @@ def open_host(spec: str | None) -> Callable[[], HostFS]:
 
 def _open_folder(spec: str) -> DirectoryFS:
     fs = DirectoryFS(spec)
-    names = fs.entries("/") or ()
-    if not any(name in names for name in ROOT_NAMES):
-        below = [name for name in names if any(fs.entries(f"/{name}/{root}") for root in ROOT_NAMES)]
-        hint = f"; did you mean {Path(spec, below[0])}?" if below else ""
+    try:
+        names = fs.entries("/") or ()
+    except UnreadableError as error:
+        raise CaptureError(spec, error.reason) from error
+    if not _is_root(names):
+        below = next((name for name in names if _is_root(_listed(fs, f"/{name}"))), None)
+        hint = "" if below is None else f"; did you mean {Path(spec, below)}?"
         raise CaptureError(spec, f"is no captured machine: it holds neither sys nor proc{hint}")
     return fs
+
+
+def _is_root(names: Iterable[str]) -> bool:
+    return any(name in ROOT_NAMES for name in names)
+
+
+def _listed(fs: DirectoryFS, path: str) -> tuple[str, ...]:
+    try:
+        return fs.entries(path) or ()
+    except UnreadableError:
+        return ()
 
 
 def _open_archive(spec: str) -> Callable[[], HostFS]:

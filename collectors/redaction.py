@@ -33,7 +33,7 @@ FILES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     (MAC, re.compile(r".*/(?:[^/]*guid[^/]*|gids/[^/]*|node_desc)")),
     (SERIAL, re.compile(r".*/(?:[^/]*(?:serial|uuid|asset_tag)[^/]*|[^/]*nqn|vpd[^/]*)")),
-    (SERIAL, re.compile(r".*/(?:wwid|wwn|eui|nguid|unique_id|hostid|system-id)")),
+    (SERIAL, re.compile(r".*/(?:wwid|wwn|eui|unique_id|hostid|system-id)")),
 )
 """Files by the whole of their path"""
 

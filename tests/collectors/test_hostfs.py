@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,6 @@ from collectors import hostfs
 from collectors.errors import CaptureError, UnreadableError
 from collectors.hostfs import ENTRIES_LIMIT, READ_LIMIT, DirectoryFS
 from collectors.resolver import MAX_LINKS
-
-NOBODY = 65534
 
 
 @pytest.fixture
@@ -167,20 +164,6 @@ def test_devices_of_this_machine_are_not_read() -> None:
         DirectoryFS().read("/dev/zero")
     with pytest.raises(UnreadableError, match="not a regular file"):
         DirectoryFS("/dev").read("/zero")
-
-
-@pytest.fixture
-def unprivileged() -> Iterator[Path]:
-    """A folder of ours that we own as somebody to whom the kernel may say no: root gives up its rights meanwhile."""
-    user = os.geteuid()
-    with tempfile.TemporaryDirectory() as folder:
-        if user == 0:
-            os.chown(folder, NOBODY, NOBODY)
-            os.seteuid(NOBODY)
-        try:
-            yield Path(folder)
-        finally:
-            os.seteuid(user)
 
 
 def test_what_the_kernel_forbids_is_unreadable_with_its_number(unprivileged: Path) -> None:
