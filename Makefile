@@ -42,7 +42,7 @@ check: $(READY) ## What CI runs: format, lint, types, import contracts, tests wi
 
 .PHONY: golden
 golden: $(READY) ## Rewrite golden files, and the pages of docs/ that come from tables in the code
-	@$(BIN)/pytest -q --golden -k "golden or document or public or on_purpose" tests
+	@$(BIN)/pytest -q --golden
 
 .PHONY: format
 format: $(READY) ## Rewrite the code in the house's format

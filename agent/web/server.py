@@ -11,6 +11,8 @@ import errno
 import logging
 import os
 import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -25,20 +27,24 @@ from collectors.errors import NumascopeError
 
 log = logging.getLogger(__name__)
 
-CONNECTIONS_LIMIT = 64
-"""Open at once. Scrapers and probes need a handful; each costs some kilobytes."""
 
-KEEPALIVE_SECONDS = 75.0
-"""Until a connection without a complete request is closed. Scrapers come once a minute and may keep theirs."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What clients may take of the agent."""
 
-RESPONSE_SECONDS = 10.0
-"""Until a client that does not take its answer is cut off."""
+    connections: int = 64
+    """Open at once. Scrapers and probes need a handful; each costs some kilobytes."""
+    keepalive_seconds: float = 75.0
+    """Until a connection without a complete request is closed. Scrapers come once a minute and may keep theirs."""
+    response_seconds: float = 10.0
+    """Until a client that does not take its answer is cut off"""
+    header_bytes: int = 8 << 10
+    """Of the request line, and of each header"""
+    headers: int = 64
+    backlog: int = 32
+    """Connections that the kernel holds until we take them"""
 
-HEADER_BYTES = 8 << 10
-"""Of the request line, and of one header."""
 
-HEADERS_LIMIT = 64
-BACKLOG = 32
 BANNER = "numascope"
 """The Server header; versions are nobody's business who only sees the port"""
 
@@ -100,25 +106,33 @@ def url_of(bound: socket.socket) -> str:
 class WebServer:
     """Serves the endpoints on a socket."""
 
-    def __init__(self, endpoints: Endpoints, bound: socket.socket) -> None:
+    def __init__(self, endpoints: Endpoints, bound: socket.socket, limits: Limits | None = None) -> None:
         self._endpoints = endpoints
         self._socket = bound
+        self._limits = limits or Limits()
         self._server: asyncio.Server | None = None
         self._http: _HttpServer | None = None
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return 0 if self._http is None else len(self._http.connections)
+
     async def start(self) -> None:
         """Starts to listen."""
+        limits = self._limits
         self._http = _HttpServer(
             self._respond,
+            limits.connections,
             access_log=None,
-            keepalive_timeout=KEEPALIVE_SECONDS,
+            keepalive_timeout=limits.keepalive_seconds,
             lingering_time=0,
-            max_line_size=HEADER_BYTES,
-            max_field_size=HEADER_BYTES,
-            max_headers=HEADERS_LIMIT,
+            max_line_size=limits.header_bytes,
+            max_field_size=limits.header_bytes,
+            max_headers=limits.headers,
         )
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._http, sock=self._socket, backlog=BACKLOG)
+        self._server = await loop.create_server(self._http, sock=self._socket, backlog=limits.backlog)
 
     async def stop(self, grace_seconds: float) -> None:
         """Stops to listen, lets answers under way be sent for that long, and closes every connection."""
@@ -147,7 +161,7 @@ class WebServer:
         if query.has_body:
             response.force_close()
         try:
-            async with asyncio.timeout(RESPONSE_SECONDS):
+            async with asyncio.timeout(self._limits.response_seconds):
                 await response.prepare(request)
                 await response.write_eof()
         except TimeoutError:
@@ -162,7 +176,7 @@ class _Connection(RequestHandler):
     __slots__ = ()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if self._manager is not None and len(self._manager.connections) >= CONNECTIONS_LIMIT:
+        if isinstance(self._manager, _HttpServer) and self._manager.is_full:
             cast(asyncio.Transport, transport).abort()
             return
         # An answer counts as sent when the kernel has all of it, so that the time limit sees a slow reader.
@@ -186,7 +200,18 @@ class _Connection(RequestHandler):
 
 
 class _HttpServer(Server):
-    """Makes our connections instead of aiohttp's."""
+    """Makes our connections instead of aiohttp's, and knows how many there may be."""
+
+    def __init__(
+        self, handler: Callable[[BaseRequest], Awaitable[StreamResponse]], most: int, **options: Any
+    ) -> None:
+        super().__init__(handler, **options)
+        self._most = most
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more connections may be opened."""
+        return len(self.connections) >= self._most
 
     def __call__(self) -> RequestHandler:
         return _Connection(self, loop=self._loop, **self._kwargs)
