@@ -49,6 +49,10 @@ format: $(READY) ## Rewrite the code in the house's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: e2e
+e2e: $(READY) ## Test against a real kubelet and API server (root; builds Kubernetes once: 10 minutes)
+	@$(BIN)/pytest -m e2e tests/e2e $(ARGS)
+
 .PHONY: corpus
 corpus: $(READY) ## Collect every TREES/*.tar.xz and write one OUT/<tree>.json (make corpus TREES=DIR OUT=DIR)
 	@$(BIN)/python -m tests.corpus "$(TREES)" "$(OUT)"
