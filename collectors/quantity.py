@@ -37,6 +37,14 @@ def parse_millis(text: str) -> int:
     return _rounded_up(text, 1000)
 
 
+def parse_amount(resource: str, text: str) -> int:
+    """An amount of a resource as collectors.model.pod has it: thousandths of `cpu`, whole units of everything else.
+
+    Raises ParseError.
+    """
+    return parse_millis(text) if resource == "cpu" else parse_quantity(text)
+
+
 def _rounded_up(text: str, factor: int) -> int:
     match = _QUANTITY.fullmatch(text)
     if match is None:

@@ -10,6 +10,8 @@ KubeletError
 ├── KubeletStatusError                the kubelet answered, with an error (status, message)
 │   ├── KubeletUnsupportedError       it does not know this call, or has it switched off
 │   ├── KubeletBusyError              asked too often: 100 calls a second, 10 at once, all clients together
+│   ├── KubeletStartingError          it does not know its pods yet: ask again soon
+│   ├── KubeletBehindError            it cut a stream off because we did not keep up
 │   └── PodNotFoundError              it has no such pod
 └── KubeletAnswerError                an answer, but not in the form that the kubelet documents, or too long
 
@@ -107,6 +109,14 @@ class KubeletUnsupportedError(KubeletStatusError):
 
 class KubeletBusyError(KubeletStatusError):
     """The kubelet was asked too often: it takes 100 calls a second, 10 at once, from all its clients together."""
+
+
+class KubeletStartingError(KubeletStatusError):
+    """The kubelet has just started and does not know its pods yet: the same call is worth another try soon."""
+
+
+class KubeletBehindError(KubeletStatusError):
+    """The kubelet cut a stream off because 100 events waited for us: what came after them is lost, so begin anew."""
 
 
 class PodNotFoundError(KubeletStatusError):

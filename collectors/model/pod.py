@@ -9,6 +9,12 @@ from dataclasses import dataclass
 Amounts = tuple[tuple[str, int], ...]
 """(resource, amount) by resource: thousandths for `cpu`, bytes for memory, ephemeral-storage and hugepages-*, else a count"""
 
+MESSAGE_CHARACTERS = 1024
+"""Of status.message that are kept; the kubelet's own words on a refusal take up to some 300."""
+
+REFUSED = "Pod was rejected: "
+"""How status.message begins where the kubelet did not admit a pod; evicted pods fail too, with other words"""
+
 
 class ContainerRole(enum.Enum):
     """What a container is to its pod."""
@@ -75,3 +81,8 @@ class Pod:
     def ended(self) -> bool:
         """Whether it holds nothing any more, whatever a kubelet may list."""
         return self.phase in ("Succeeded", "Failed")
+
+    @property
+    def refused(self) -> bool:
+        """Whether the kubelet did not admit it."""
+        return self.phase == "Failed" and (self.message or "").startswith(REFUSED)

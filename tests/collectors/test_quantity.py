@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.parse import ParseError
-from collectors.quantity import parse_millis, parse_quantity
+from collectors.quantity import parse_amount, parse_millis, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,8 @@ def test_whole_quantities_are_exact(number: int, unit: str) -> None:
 def test_any_text_is_a_quantity_or_refused(text: str) -> None:
     with contextlib.suppress(ParseError):
         assert isinstance(parse_quantity(text), int)
+
+
+def test_cpus_count_in_thousandths_and_everything_else_in_whole_units() -> None:
+    amounts = [parse_amount(resource, "2") for resource in ("cpu", "memory", "example.com/cpu")]
+    assert amounts == [2000, 2, 2]

@@ -16,9 +16,15 @@ from grpclib.server import Server, Stream
 LIST = "/v1.PodResourcesLister/List"
 GET = "/v1.PodResourcesLister/Get"
 ALLOCATABLE = "/v1.PodResourcesLister/GetAllocatableResources"
+LIST_PODS = "/v1alpha1.Pods/ListPods"
+GET_POD = "/v1alpha1.Pods/GetPod"
+WATCH_PODS = "/v1alpha1.Pods/WatchPods"
 
 Answer = bytes | Exception | Callable[[bytes], Awaitable[bytes]]
 """What a call gives: bytes, an error, or what a function makes of the question."""
+
+Messages = Callable[[], AsyncIterator[bytes]]
+"""What a stream gives: messages one by one; it ends well with them, or with the GRPCError that is raised."""
 
 
 _PATIENCE_SECONDS = 0.01
@@ -29,10 +35,12 @@ class FakeKubelet:
 
     Attributes:
         questions: path and bytes of each call, as they came.
+        streams: what each call that streams gives.
     """
 
-    def __init__(self, answers: dict[str, Answer]) -> None:
+    def __init__(self, answers: dict[str, Answer], streams: dict[str, Messages]) -> None:
         self.answers = answers
+        self.streams = streams
         self.questions: list[tuple[str, bytes]] = []
         self._connections: set[asyncio.Transport] = set()
 
@@ -42,8 +50,23 @@ class FakeKubelet:
             connection.abort()
 
     def __mapping__(self) -> dict[str, Handler]:
-        calls = (LIST, GET, ALLOCATABLE)
-        return {call: Handler(self._handler(call), Cardinality.UNARY_UNARY, bytes, bytes) for call in calls}
+        calls = (LIST, GET, ALLOCATABLE, LIST_PODS, GET_POD)
+        return {
+            **{call: Handler(self._handler(call), Cardinality.UNARY_UNARY, bytes, bytes) for call in calls},
+            WATCH_PODS: Handler(self._streamer(WATCH_PODS), Cardinality.UNARY_STREAM, bytes, bytes),
+        }
+
+    def _streamer(self, path: str) -> Callable[[Stream[bytes, bytes]], Awaitable[None]]:
+        async def handle(stream: Stream[bytes, bytes]) -> None:
+            self._connections.add(stream._stream._transport)
+            self.questions.append((path, await stream.recv_message() or b""))
+            if path not in self.streams:
+                raise GRPCError(Status.UNIMPLEMENTED, f"unknown method {path}")
+            await stream.send_initial_metadata()
+            async for message in self.streams[path]():
+                await stream.send_message(message)
+
+        return handle
 
     def _handler(self, path: str) -> Callable[[Stream[bytes, bytes]], Awaitable[None]]:
         async def handle(stream: Stream[bytes, bytes]) -> None:
@@ -59,9 +82,11 @@ class FakeKubelet:
 
 
 @contextlib.asynccontextmanager
-async def serve(socket_path: Path, answers: dict[str, Answer]) -> AsyncIterator[FakeKubelet]:
+async def serve(
+    socket_path: Path, answers: dict[str, Answer], streams: dict[str, Messages] | None = None
+) -> AsyncIterator[FakeKubelet]:
     """A kubelet on that socket, for as long as the block runs."""
-    kubelet = FakeKubelet(answers)
+    kubelet = FakeKubelet(answers, streams or {})
     server = Server([kubelet], codec=_Bytes())
     await server.start(path=str(socket_path))
     try:

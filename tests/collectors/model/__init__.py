@@ -1,0 +1,1 @@
+"""Tests of what facts say beyond their fields."""
