@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,16 @@ async def no_leftover_tasks() -> AsyncIterator[None]:
     current = asyncio.current_task()
     left = [task for task in asyncio.all_tasks() - before if task is not current and not task.done()]
     assert not left, f"tasks were left behind: {left}"
+
+
+@pytest.fixture
+def root_logger() -> Iterator[None]:
+    """Puts the root logger back as it was, for tests that configure the log of the process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture

@@ -5,23 +5,15 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
 from agent import logs
 from agent.timestamps import format_timestamp
 
+pytestmark = pytest.mark.usefixtures("root_logger")
+
 log = logging.getLogger("numascope.test")
-
-
-@pytest.fixture(autouse=True)
-def _root_logger_is_put_back() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def configured(log_format: str, level: str = "info") -> io.StringIO:
