@@ -58,6 +58,11 @@ class JsonValue:
         """`null`, or a key that is not there."""
         return self._value is None
 
+    @property
+    def is_text(self) -> bool:
+        """A string."""
+        return isinstance(self._value, str)
+
     def get(self, key: str) -> JsonValue:
         """The value of a key of this object; null where it has none."""
         return JsonValue(self._object().get(key), _inside(self._where, key))
@@ -90,6 +95,12 @@ class JsonValue:
             self.fail("an integer")
         if not 0 <= self._value <= largest:
             self.fail(f"an integer up to {largest}")
+        return self._value
+
+    def boolean(self) -> bool:
+        """This `true` or `false`."""
+        if not isinstance(self._value, bool):
+            self.fail("true or false")
         return self._value
 
     def number(self) -> float:

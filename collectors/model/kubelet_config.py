@@ -6,6 +6,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from collectors.model.pod import Amounts
 from collectors.parse import IdSet
 
 
@@ -39,10 +40,27 @@ class KubeletConfig:
     memory_manager_policy: str | None = None
     """None or Static"""
     reserved_cpus: IdSet | None = None
-    """reservedSystemCPUs; None where the reserve is only a number"""
+    """reservedSystemCPUs; None where the reserve is no more than a number"""
     reserved_memory: tuple[tuple[int, tuple[tuple[str, int], ...]], ...] = ()
     """(NUMA node, ((resource, bytes), …)) by node"""
+    system_reserved: Amounts = ()
+    kube_reserved: Amounts = ()
     feature_gates: tuple[tuple[str, bool], ...] = ()
+    """Those that are set, by name; the others are as the kubelet's version has them"""
+    defaulted: tuple[str, ...] = ()
+    """Fields of KubeletConfiguration that a file leaves out and that stand here with the kubelet's documented default"""
+
+    @property
+    def reserved_cpu_millis(self) -> int | None:
+        """Thousandths of CPUs that pods never get; None where nothing is known of a reserve.
+
+        CPUs that are reserved by number replace both shares, as they do in the kubelet.
+        """
+        if self.reserved_cpus:
+            return 1000 * len(self.reserved_cpus)
+        if self.source not in (ConfigSource.CONFIGZ, ConfigSource.FILE):
+            return None
+        return dict(self.system_reserved).get("cpu", 0) + dict(self.kube_reserved).get("cpu", 0)
 
     @property
     def max_numa_nodes(self) -> int:
