@@ -36,7 +36,14 @@ class Capture:
     """What there is of the kubelet, in words"""
 
 
-def take_capture(host: str | None, *, full: bool, kubelet_root: str, now: float) -> Capture:
+def take_capture(
+    host: str | None,
+    *,
+    full: bool,
+    kubelet_root: str,
+    now: float,
+    kubelet_deadline_seconds: float = KUBELET_DEADLINE_SECONDS,
+) -> Capture:
     """Reads a machine as the collectors do, and keeps what they read.
 
     Args:
@@ -44,6 +51,7 @@ def take_capture(host: str | None, *, full: bool, kubelet_root: str, now: float)
         full: keep what tells this machine from others of its kind.
         kubelet_root: the kubelet's directory.
         now: seconds since the epoch.
+        kubelet_deadline_seconds: how long the kubelet is waited for.
 
     Raises CaptureError where there is no such host, or too much of it. A kubelet that does not answer is no error.
     """
@@ -55,7 +63,10 @@ def take_capture(host: str | None, *, full: bool, kubelet_root: str, now: float)
         raise CaptureError(
             host or "this machine", f"what there is to read is more than {CONTENT_LIMIT >> 20} MiB"
         )
-    kubelet, words = _kubelet_of_capture(fs, kubelet_root) if host else _kubelet_here(fs, kubelet_root)
+    if host is None:
+        kubelet, words = _kubelet_here(fs, kubelet_root, kubelet_deadline_seconds)
+    else:
+        kubelet, words = _kubelet_of_capture(fs, kubelet_root)
     tree = recording.tree
     for path, data in kubelet.files.items():
         tree.add_file(path, data)
@@ -97,11 +108,11 @@ def _kubelet_of_capture(fs: HostFS, root: str) -> tuple[KubeletFiles, str]:
     return found, _words(found, "as captured")
 
 
-def _kubelet_here(fs: HostFS, root: str) -> tuple[KubeletFiles, str]:
+def _kubelet_here(fs: HostFS, root: str, deadline_seconds: float) -> tuple[KubeletFiles, str]:
     found = read_kubelet_files(fs, root)
     socket_path = f"{root}/pod-resources/kubelet.sock"
     try:
-        answers = asyncio.run(fetch_podresources(socket_path, deadline_seconds=KUBELET_DEADLINE_SECONDS))
+        answers = asyncio.run(fetch_podresources(socket_path, deadline_seconds=deadline_seconds))
     except KubeletSocketMissingError:
         if not found.files and not found.problems:
             return found, f"none here (no socket {socket_path})"

@@ -108,13 +108,11 @@ class RecordingFS:
     def _keep_directory(self, path: str) -> str | None:
         """Where the directory lies; None where it, or something above it, has become something else."""
         real = self._locate(path)
-        if real is None or real in self.tree.files:
-            return None
-        try:
-            self.tree.add_directory(real)
-        except TreeConflictError:
-            return None
-        return real
+        if real is not None:
+            with contextlib.suppress(TreeConflictError):
+                self.tree.add_directory(real)
+                return real
+        return None
 
     def _locate(self, path: str) -> str | None:
         """Where a path really lies; keeps the links on the way. None where it leads nowhere (any more)."""
@@ -141,10 +139,8 @@ class RecordingFS:
         real = "" if real == "/" else real
         plain = f"{parent}/{name}"
         if plain != real:
-            try:
+            with contextlib.suppress(TreeConflictError):
                 self.tree.add_link(plain, real or "/")
-            except TreeConflictError:
-                return None
         return real
 
 

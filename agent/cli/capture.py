@@ -160,7 +160,7 @@ def _left_out(manifest: Manifest) -> str:
     if manifest.redacted is None:
         return "nothing; look at it before you give it away"
     found = [f"{what} ({count})" for what, count in manifest.redacted if count]
-    return ", ".join(found) or "nothing, as nothing private was found"
+    return f"{', '.join(found)}; --full keeps them" if found else "nothing, as nothing private was found"
 
 
 def _kib(size: int) -> str:

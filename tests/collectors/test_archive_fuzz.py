@@ -38,7 +38,7 @@ def flip(rng: random.Random, data: bytearray) -> None:
 
 
 def truncate(rng: random.Random, data: bytearray) -> None:
-    del data[rng.randrange(1, len(data)) :]
+    del data[rng.randrange(len(data)) :]
 
 
 def splice(rng: random.Random, data: bytearray) -> None:

@@ -251,6 +251,7 @@ def test_a_link_whose_end_vanishes_after_it_was_found_is_absent(root: Path) -> N
     fs = DirectoryFS(str(root))
     assert fs.real_path("/sys/devices/cpu0") is not None
     (root / "sys/devices/cpu0/online").unlink()
+    assert fs.read("/sys/alias") is None  # the link's last name is looked at anew
     (root / "sys/devices/cpu0").rmdir()
     assert fs.read("/sys/alias") is None
 

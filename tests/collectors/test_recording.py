@@ -144,6 +144,21 @@ def test_what_vanishes_after_it_was_read_leaves_no_trace(tmp_path: Path) -> None
     assert recording.tree.files == {}
 
 
+class ClosingFS(TreeFS):
+    """A machine that lets nobody look again at what was read."""
+
+    def real_path(self, path: str) -> str | None:
+        raise UnreadableError(path, "Permission denied", 13)
+
+
+def test_what_can_be_read_but_not_found_again_is_left_out(machine: FileTree) -> None:
+    recording = RecordingFS(ClosingFS(machine))
+    assert recording.read("/sys/devices/pci/0000/vendor") == b"0x8086\n"
+    assert recording.entries("/sys/class/net") == ("eth0", "gone")
+    assert recording.tree.files == {}
+    assert recording.failures == ()
+
+
 def test_what_becomes_something_else_stays_as_it_was_first_seen(tmp_path: Path) -> None:
     (tmp_path / "sys").mkdir()
     (tmp_path / "sys/x").write_text("1")
