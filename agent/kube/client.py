@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,17 @@ ANSWER_LIMIT = 32 * 1024 * 1024
 """Bytes of one answer or one watch event; the API server's own limit for a request body is 3 MiB."""
 
 REQUEST_SECONDS = 10.0
+IDLE_CONNECTION_SECONDS = 75.0
+"""Kept open without a request; the API server closes at 90. A write then needs no handshake."""
+
+SILENT_PEER_SECONDS = 30
+"""Until the kernel gives a connection up whose peer is gone without a word, also while a watch has nothing to say"""
+
+CONNECTIONS = 8
+"""At most; each watch has one of its own."""
+
 APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +65,12 @@ class KubeClient:
         tls = self._credentials.tls()
         self._session = aiohttp.ClientSession(
             base_url=f"{self._credentials.server}/",
-            connector=aiohttp.TCPConnector(ssl=tls if tls is not None else True, limit=4),
+            connector=aiohttp.TCPConnector(
+                ssl=tls if tls is not None else True,
+                limit=CONNECTIONS,
+                keepalive_timeout=IDLE_CONNECTION_SECONDS,
+                socket_factory=_probed_socket,
+            ),
             headers={"User-Agent": self._user_agent, "Accept": "application/json"},
             trust_env=False,
         )
@@ -73,7 +89,14 @@ class KubeClient:
     async def apply(self, path: str, body: Object, *, force: bool) -> Object:
         """Server-side apply under our field manager; without `force` a field of another manager is a ConflictError."""
         query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
-        return await self._call("apply", "PATCH", path, query, body)
+        return await self._call("apply", "PATCH", path, query, body, content_type=APPLY)
+
+    async def peek(self, path: str) -> Object:
+        """One object, for who has the right to patch it and not to get it: the answer to a patch of nothing.
+
+        A dry run besides, so that nothing can come of it.
+        """
+        return await self._call("peek", "PATCH", path, {"dryRun": "All"}, {}, content_type=MERGE)
 
     async def create(self, path: str, body: Object) -> Object:
         """A new object in the collection at `path`."""
@@ -133,14 +156,21 @@ class KubeClient:
             raise _unreachable(request, error) from error
 
     async def _call(
-        self, verb: str, method: str, path: str, query: Mapping[str, str] | None, body: Object | None = None
+        self,
+        verb: str,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Object | None = None,
+        *,
+        content_type: str = "application/json",
     ) -> Object:
         request = f"{verb} {path}"
         headers = self._authorization()
         data = None
         if body is not None:
             data = encode(body)
-            headers["Content-Type"] = APPLY if method == "PATCH" else "application/json"
+            headers["Content-Type"] = content_type
         self.requests[verb] += 1
         try:
             async with (
@@ -183,6 +213,18 @@ class KubeClient:
 def encode(body: Object) -> bytes:
     """The bytes that go over the wire: the same for equal objects. JSON is YAML, so apply takes it."""
     return json.dumps(body, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _probed_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """A socket on which the kernel notices a peer that is gone: no byte of ours has to be on its way for that."""
+    family, kind, protocol, _, _ = address
+    opened = socket.socket(family=family, type=kind, proto=protocol)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENT_PEER_SECONDS // 2)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, SILENT_PEER_SECONDS // 6)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_PEER_SECONDS * 1000)
+    return opened
 
 
 async def _bounded(request: str, response: aiohttp.ClientResponse) -> bytes:

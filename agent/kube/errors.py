@@ -21,6 +21,7 @@ from typing import Any
 
 from collectors.errors import NumascopeError
 
+_RIGHT = re.compile(r'cannot ([a-z]{1,20}) resource "([^"]{1,128})"(?: in API group "([^"]{0,128})")?')
 _MANAGER = re.compile(r'conflicts? with "([^"]{1,128})"')
 MESSAGE_CHARACTERS = 300
 """Of a server's message that is kept: some repeat the whole object."""
@@ -64,7 +65,19 @@ class UnauthorizedError(KubeStatusError):
 
 
 class ForbiddenError(KubeStatusError):
-    """403; the message of the API server names user, verb and resource."""
+    """403"""
+
+    @property
+    def right(self) -> str | None:
+        """The right that is missing, `patch noderesourcetopologies.topology.node.k8s.io`.
+
+        None where the message names none: then it is no right but a policy that says no.
+        """
+        match = _RIGHT.search(self.message)
+        if match is None:
+            return None
+        verb, resource, group = match.groups()
+        return f"{verb} {resource}.{group}" if group else f"{verb} {resource}"
 
 
 class NotFoundError(KubeStatusError):

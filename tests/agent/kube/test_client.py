@@ -232,3 +232,33 @@ def test_equal_objects_have_equal_bytes() -> None:
 
 def test_a_long_message_is_shortened() -> None:
     assert len(str(KubeStatusError("get /x", 422, "Invalid", "m" * 5000))) < 400
+
+
+@pytest.mark.asyncio
+async def test_peek_reads_by_a_patch_of_nothing_that_is_a_dry_run() -> None:
+    async with client_of(Answer(body={"kind": "Node"})) as (client, server, _):
+        assert await client.peek("/api/v1/nodes/numa0") == {"kind": "Node"}
+    request = server.requests[0]
+    assert (request.method, request.query, request.body) == ("PATCH", {"dryRun": "All"}, {})
+    assert request.headers["Content-Type"] == "application/merge-patch+json"
+
+
+@pytest.mark.parametrize(
+    ("message", "right"),
+    [
+        (
+            (
+                'x "numa0" is forbidden: User "system:serviceaccount:a:b" cannot patch resource '
+                '"noderesourcetopologies" in API group "topology.node.k8s.io" at the cluster scope'
+            ),
+            "patch noderesourcetopologies.topology.node.k8s.io",
+        ),
+        (
+            'nodes "a" is forbidden: User "b" cannot patch resource "nodes" in API group "" at the cluster scope',
+            "patch nodes",
+        ),
+        ("ValidatingAdmissionPolicy 'own-node' denied request: not your node", None),
+    ],
+)
+def test_a_refusal_names_the_right_that_is_missing(message: str, right: str | None) -> None:
+    assert ForbiddenError("apply /x", 403, "Forbidden", message).right == right
