@@ -26,8 +26,8 @@ DESCRIPTION = """\
 Puts this machine into one archive that every command takes as --host: the files of /sys and /proc that the collectors
 read, and of a kubelet its answers on who has what.
 
-Left out are MAC addresses, GUIDs, serial numbers, UUIDs, and mounts (--full keeps them). Never read are environment
-variables and annotations. Nothing that is there is overwritten, unless --force is given."""
+Left out are MAC addresses, GUIDs, serial numbers, UUIDs, mounts, and what device plugins hand into containers, such as
+environment variables (--full keeps them). Nothing that is there is overwritten, unless --force is given."""
 
 EXAMPLES = """\
 examples:
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--full",
         action="store_true",
-        help="keep what tells this machine from others of its kind: MAC addresses, serial numbers, UUIDs, mounts",
+        help="keep what is left out: MAC addresses, serial numbers, UUIDs, mounts, device plugins' answers",
     )
     parser.add_argument("--force", action="store_true", help="overwrite FILE where it is there")
     parser.add_argument(
