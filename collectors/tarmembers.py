@@ -10,7 +10,6 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from collectors.hostfs import READ_LIMIT
 from collectors.unpack import REMEDY, Unpacked
 
 _BLOCK = 512
@@ -38,19 +37,19 @@ class Member:
     target: str = ""
     """Of a link"""
     data: bytes = b""
-    """The first READ_LIMIT bytes of a file"""
+    """Of a file"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TarLimits:
     """How much an archive may be. Real machines stay far below: the largest has some 100,000 files of a few bytes."""
 
-    unpacked_bytes: int = 512 << 20
+    unpacked_bytes: int = 256 << 20
     """All of the archive, decompressed"""
     headers: int = 500_000
     """Members, and the headers that extend them"""
     file_bytes: int = 16 << 20
-    """One file; of one that is longer than READ_LIMIT the rest is passed over"""
+    """One file: no collector asks for more of one"""
     extension_bytes: int = 64 << 10
     """One header that extends the next: a long name"""
     decoder_memory: int = 128 << 20
@@ -119,7 +118,7 @@ class TarReader:
             raise self._unpacked.refusal(
                 f"has a name longer than {self._limits.extension_bytes} bytes; {REMEDY}"
             )
-        return self._data(size, size)
+        return self._data(size)
 
     def _pax_records(self, data: bytes) -> dict[str, bytes]:
         """Values by keyword from records of `<length> <keyword>=<value>\\n`."""
@@ -143,7 +142,7 @@ class TarReader:
         size = self._size(header, extended, name)
         data = b""
         if kind[0] not in _WITHOUT_DATA:
-            data = self._data(size, min(size, READ_LIMIT))
+            data = self._data(size)
         known = _KINDS.get(kind, MemberKind.OTHER)
         if known is MemberKind.FILE and name.endswith("/"):
             known = MemberKind.DIRECTORY  # as archives from before POSIX write them
@@ -171,10 +170,10 @@ class TarReader:
             )
         return size
 
-    def _data(self, size: int, wanted: int) -> bytes:
-        """The first `wanted` bytes of a member, leaving the archive at the next header."""
-        data = self._unpacked.take(wanted)
-        self._unpacked.skip(size - wanted + -size % _BLOCK)
+    def _data(self, size: int) -> bytes:
+        """A member's bytes, leaving the archive at the next header."""
+        data = self._unpacked.take(size)
+        self._unpacked.take(-size % _BLOCK)
         return data
 
     def _number(self, field: bytes) -> int:

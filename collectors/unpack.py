@@ -127,13 +127,6 @@ class Unpacked:
             missing -= len(parts[-1])
         return b"".join(parts)
 
-    def skip(self, size: int) -> None:
-        """Passes over that many bytes, without holding them."""
-        while size > 0:
-            step = min(size, _PIECE)
-            self.take(step)
-            size -= step
-
     def drain(self) -> None:
         """Reads on to the end, so that checksums at the end of a compressed file are compared."""
         self._buffer, self._at = b"", 0
