@@ -48,7 +48,7 @@ class TarLimits:
     """All of the archive, decompressed"""
     headers: int = 500_000
     """Members, and the headers that extend them"""
-    file_bytes: int = 16 << 20
+    file_bytes: int = 32 << 20
     """One file: no collector asks for more of one"""
     extension_bytes: int = 64 << 10
     """One header that extends the next: a long name"""

@@ -309,9 +309,9 @@ def test_xz_gets_no_more_memory_than_its_limit(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
-    with pytest.raises(CaptureError, match="'sys/x', which is larger than 16 MiB"):
-        read(tmp_path, SYS, header("sys/x", size=17 << 20), end=b"")
-    with pytest.raises(CaptureError, match="is larger than 16 MiB"):
+    with pytest.raises(CaptureError, match="'sys/x', which is larger than 32 MiB"):
+        read(tmp_path, SYS, header("sys/x", size=33 << 20), end=b"")
+    with pytest.raises(CaptureError, match="is larger than 32 MiB"):
         read(tmp_path, SYS, pax("size", b"9" * 18), member("sys/x"), end=b"")
 
 
