@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from collectors.hostfs import DirectoryFS
+from collectors.model import Problem
 from collectors.parse import parse_count, parse_id_list, parse_meminfo, parse_text
 from collectors.reader import MAX_PROBLEMS, FactReader
 from tests.collectors.trees import problem_paths, reader_of, write_tree
@@ -45,9 +46,9 @@ def test_a_refusal_is_unknown_and_named_unless_it_means_that_nothing_applies(tmp
     reader = FactReader(FaultyFS(DirectoryFS(str(tmp_path)), {"/sys/speed": errno.EINVAL}))
 
     assert reader.value("/sys/speed", parse_count, silent=frozenset({errno.EINVAL})) is None
-    assert reader.problems == ()
+    assert problem_paths(reader) == []
     assert reader.value("/sys/speed", parse_count) is None
-    assert [problem.reason for problem in reader.problems] == ["Invalid argument"]
+    assert reader.problems == (Problem(path="/sys/speed", reason="Invalid argument"),)
 
 
 def test_a_directory_that_cannot_be_listed_is_not_an_empty_one(tmp_path: Path) -> None:
