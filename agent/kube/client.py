@@ -10,7 +10,8 @@ import asyncio
 import json
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -107,8 +108,14 @@ class KubeClient:
         return await self._call("delete", "DELETE", path, None)
 
     async def watch(
-        self, path: str, *, query: Mapping[str, str], resource_version: str | None, idle_seconds: float
-    ) -> AsyncIterator[WatchEvent]:
+        self,
+        path: str,
+        *,
+        query: Mapping[str, str],
+        resource_version: str | None,
+        idle_seconds: float,
+        on_open: Callable[[], None] | None = None,
+    ) -> AsyncGenerator[WatchEvent, None]:
         """Events of a collection, until the server ends the watch.
 
         Args:
@@ -117,6 +124,7 @@ class KubeClient:
             resource_version: where to go on; None starts with what is there.
             idle_seconds: without a byte for so long the connection counts as dead. The server is asked to end the
                 watch earlier, so that only a dead one runs into it.
+            on_open: called once the server has taken the request, be there events or not.
 
         Raises GoneError where the version is too old, KubeUnreachableError where the connection breaks.
         """
@@ -130,12 +138,17 @@ class KubeClient:
             sent["resourceVersion"] = resource_version
         limits = aiohttp.ClientTimeout(total=None, connect=REQUEST_SECONDS, sock_read=idle_seconds)
         self.requests["watch"] += 1
-        async for line in self._lines(path, sent, limits):
-            yield _event(path, line)
+        async with aclosing(self._lines(path, sent, limits, on_open)) as lines:
+            async for line in lines:
+                yield _event(path, line)
 
     async def _lines(
-        self, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout
-    ) -> AsyncIterator[bytes]:
+        self,
+        path: str,
+        query: Mapping[str, str],
+        limits: aiohttp.ClientTimeout,
+        on_open: Callable[[], None] | None,
+    ) -> AsyncGenerator[bytes, None]:
         request = f"watch {path}"
         try:
             async with self._open().get(
@@ -143,6 +156,8 @@ class KubeClient:
             ) as response:
                 if response.status >= 400:
                     raise await self._refusal(request, response)
+                if on_open is not None:
+                    on_open()
                 pending = bytearray()
                 async for chunk in response.content.iter_any():
                     pending += chunk
