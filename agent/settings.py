@@ -14,6 +14,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from agent.setting_values import (
+    KUBELET_PORT,
+    parse_cpu_list,
+    parse_kubelet_address,
+    parse_label_prefix,
+    parse_namespaces,
+    parse_resources,
+)
 from collectors.errors import NumascopeError
 
 ENVIRONMENT_PREFIX = "NUMASCOPE_"
@@ -126,6 +134,11 @@ def default_node_name(environ: Mapping[str, str] | None = None) -> str:
     return environ.get("NODE_NAME") or os.uname().nodename.lower()
 
 
+def default_kubelet_address(environ: Mapping[str, str]) -> str | None:
+    """`NODE_IP` or `HOST_IP`, which manifests set from the pod's status.hostIP."""
+    return environ.get("NODE_IP") or environ.get("HOST_IP") or None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """What the table says of one setting."""
@@ -203,6 +216,108 @@ class Settings:
         help="whether kernel events (udev) wake a reading; off leaves the timer alone",
         why="a change is seen at once; where events cannot be had, the agent says so and the timer stays",
     )
+    kubelet_address: str | None = _setting(
+        None,
+        parse_kubelet_address,
+        metavar="HOST[:PORT]",
+        help=f"where the kubelet of this node serves its configuration (/configz); the port is {KUBELET_PORT} by default",
+        why="where a kubelet listens that was told nothing else; without an address it is not asked",
+        shown_default="$NODE_IP, else $HOST_IP",
+    )
+    kubelet_ca: str | None = _setting(
+        None,
+        parse_text,
+        metavar="FILE",
+        help="the authority (PEM) that signed the kubelet's serving certificate",
+        why="it signs kubelets' certificates where serverTLSBootstrap is on; a certificate that does not verify gets no token",
+        shown_default="the cluster's authority",
+    )
+    kubelet_config: str | None = _setting(
+        None,
+        parse_text,
+        metavar="FILE",
+        help="the kubelet's configuration file, read where /configz does not answer us",
+        why="it has to be mounted first",
+        shown_default="none",
+    )
+    kubelet_config_dir: str | None = _setting(
+        None,
+        parse_text,
+        metavar="DIR",
+        help="the kubelet's drop-in directory (its --config-dir), laid over kubelet_config",
+        why="kubelets have none unless they are told",
+        shown_default="none",
+    )
+    topology_manager_policy: str | None = _setting(
+        None,
+        one_of("none", "best-effort", "restricted", "single-numa-node"),
+        metavar="POLICY",
+        help="the kubelet's topology manager policy, where nothing else tells it",
+        why="the last resort: what the kubelet says itself always wins",
+        shown_default="unknown",
+    )
+    topology_manager_scope: str | None = _setting(
+        None,
+        one_of("container", "pod"),
+        metavar="container|pod",
+        help="the kubelet's topology manager scope, where nothing else tells it",
+        why="as above",
+        shown_default="unknown",
+    )
+    cpu_manager_policy: str | None = _setting(
+        None,
+        one_of("none", "static"),
+        metavar="none|static",
+        help="the kubelet's CPU manager policy, where nothing else tells it",
+        why="as above",
+        shown_default="unknown",
+    )
+    memory_manager_policy: str | None = _setting(
+        None,
+        one_of("None", "Static"),
+        metavar="None|Static",
+        help="the kubelet's memory manager policy, where nothing else tells it",
+        why="as above",
+        shown_default="unknown",
+    )
+    reserved_cpus: str | None = _setting(
+        None,
+        parse_cpu_list,
+        metavar="CPUS",
+        help="the CPUs that the kubelet keeps from pods (its reservedSystemCPUs), where nothing else tells them",
+        why="as above",
+        shown_default="unknown",
+    )
+    fingerprint: str = _setting(
+        "all",
+        one_of("all", "with-exclusive-resources", "off"),
+        metavar="all|with-exclusive-resources|off",
+        help="which pods the fingerprint in the NodeResourceTopology is made of",
+        why="every scheduler that checks fingerprints knows it",
+    )
+    exclude_resources: tuple[str, ...] = _setting(
+        (),
+        parse_resources,
+        metavar="NAMES",
+        help="resources that are not published, with commas between",
+        why="everything that can be given from a NUMA node matters to somebody",
+        shown_default="none",
+    )
+    exclude_namespaces: tuple[str, ...] = _setting(
+        (),
+        parse_namespaces,
+        metavar="NAMES",
+        help="namespaces whose pods count as if they held nothing, with commas between",
+        why="what is held is not free, whoever holds it",
+        shown_default="none",
+    )
+    label_prefix: str = _setting(
+        "numascope.dev/",
+        parse_label_prefix,
+        metavar="PREFIX",
+        help="what the keys of node labels begin with",
+        why="a domain of our own, so that nobody else's labels are touched",
+    )
     log_format: str = _setting(
         "text",
         one_of("text", "json"),
@@ -264,10 +379,14 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
     for key, row in rows():
         if key in texts:
             values[key] = _parsed(row, *texts[key])
-    if "node_name" not in values:
-        values["node_name"] = _parsed(
-            dict(rows())["node_name"], "node_name by default", default_node_name(environ)
-        )
+    defaults = {
+        "node_name": default_node_name(environ),
+        "kubelet_address": default_kubelet_address(environ),
+    }
+    table = dict(rows())
+    for key, text in defaults.items():
+        if key not in values and text is not None:
+            values[key] = _parsed(table[key], f"{key} by default", text)
     return Settings(**values)
 
 

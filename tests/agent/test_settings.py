@@ -121,7 +121,7 @@ def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
         load({"config": str(path)}, {})
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if key != "host"])
+@pytest.mark.parametrize("key", [key for key, row in rows() if row.parse is not settings.parse_text])
 def test_a_bad_value_names_its_flag_or_variable(key: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load({key: "\N{SNOWMAN}"}, {})
@@ -159,6 +159,14 @@ def test_variables_that_the_kubelet_sets_for_a_service_are_no_settings() -> None
 def test_a_host_name_that_is_no_node_name_is_said_to_be_the_default() -> None:
     with pytest.raises(SettingsError, match="node_name by default: expected lower-case letters"):
         load({}, {"NODE_NAME": "my_host"})
+
+
+def test_the_kubelet_is_asked_at_the_address_that_the_manifest_gives() -> None:
+    assert load({}, {}).kubelet_address is None
+    assert load({}, {"HOST_IP": "10.0.0.7"}).kubelet_address == "10.0.0.7:10250"
+    assert load({}, {"HOST_IP": "10.0.0.7", "NODE_IP": "fd00::7"}).kubelet_address == "[fd00::7]:10250"
+    with pytest.raises(SettingsError, match="kubelet_address by default: expected an address"):
+        load({}, {"NODE_IP": "10.0.0.7,fd00::7"})
 
 
 def test_the_host_name_stands_in_lower_case_where_no_node_name_is_set() -> None:
