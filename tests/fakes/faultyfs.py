@@ -5,9 +5,10 @@ Tests run as root, for whom no mode bit is a refusal, and no file system gives E
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from collectors.errors import UnreadableError
 from collectors.hostfs import READ_LIMIT, HostFS
@@ -21,7 +22,7 @@ class FaultyFS:
 
     Attributes:
         directories: real paths of the directories that were listed and are there.
-        refused: what was asked for, as it was asked, and refused by a fault.
+        refused: what was asked for, as it was asked, and could not be read, whether by a fault or by nature.
     """
 
     def __init__(self, inner: HostFS, faults: Mapping[str, int] | None = None) -> None:
@@ -41,34 +42,44 @@ class FaultyFS:
         return {path for real in real_paths for path in self._asked.get(real, ())}
 
     def read(self, path: str, limit: int = READ_LIMIT) -> bytes | None:
-        real = self._inner.real_path(path)
-        if real is None or self._refuses(path, real):
-            return None
-        data = self._inner.read(path, limit)
-        self._asked.setdefault(real, set()).add(path)
+        with self._watching(path):
+            real = self._inner.real_path(path)
+            if real is None or self._is_gone(path, real):
+                return None
+            data = self._inner.read(path, limit)
+        if data is not None:
+            self._asked.setdefault(real, set()).add(path)
         return data
 
     def entries(self, path: str) -> tuple[str, ...] | None:
-        real = self._inner.real_path(path)
-        if real is None or self._refuses(path, real):
-            return None
-        names = self._inner.entries(path)
+        with self._watching(path):
+            real = self._inner.real_path(path)
+            if real is None or self._is_gone(path, real):
+                return None
+            names = self._inner.entries(path)
         if names is not None:
             self.directories.add(real)
         return names
 
     def real_path(self, path: str) -> str | None:
-        real = self._inner.real_path(path)
-        if real is None or self._refuses(path, os.path.dirname(real)):  # noqa: PTH120
-            return None
-        return real
+        with self._watching(path):
+            real = self._inner.real_path(path)
+            gone = real is None or self._is_gone(path, os.path.dirname(real))  # noqa: PTH120
+        return None if gone else real
 
-    def _refuses(self, path: str, real: str) -> bool:
+    @contextlib.contextmanager
+    def _watching(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except UnreadableError:
+            self.refused.add(path)
+            raise
+
+    def _is_gone(self, path: str, real: str) -> bool:
         """Whether the file is as if it were not there; raises UnreadableError where it is there but refused."""
         for fault, number in self._faults.items():
             if real == fault or real.startswith(f"{fault}/"):
                 if number == VANISHED:
                     return True
-                self.refused.add(path)
                 raise UnreadableError.from_os_error(path, OSError(number, os.strerror(number)))
         return False

@@ -30,7 +30,10 @@ CACHES: tuple[tuple[int, str, int, Callable[[Place], Hashable]], ...] = (
 MODEL_NAME = "Intel(R) Xeon(R) Platinum 8480+"
 VENDOR = "GenuineIntel"
 FLAGS = " ".join(
-    ("fpu vme de pse tsc msr pae mce cx8 apic sep lm mtrr pge mca cmov pat", *(f"feature{n}" for n in range(60)))
+    (
+        "fpu vme de pse tsc msr pae mce cx8 apic sep lm mtrr pge mca cmov pat",
+        *(f"feature{n}" for n in range(60)),
+    )
 )
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-import stat
-from collections.abc import Iterator
+import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,24 +52,17 @@ class Tree:
             os.symlink(target, base + path)  # noqa: PTH211
 
     @classmethod
-    def load(cls, root: Path) -> Tree:
-        """The tree below a directory: an unpacked capture."""
+    def of_archive(cls, archive: Path) -> Tree:
+        """The tree in a tar archive of one captured machine, whose name is the first part of every path."""
         tree = cls()
-        for path, name in _walk(root):
-            mode = path.lstat().st_mode
-            if stat.S_ISLNK(mode):
-                tree.links[name] = os.readlink(path)  # noqa: PTH115
-            elif stat.S_ISDIR(mode):
-                tree.directories.add(name)
-            elif stat.S_ISREG(mode):
-                tree.files[name] = path.read_bytes()
+        with tarfile.open(archive) as members:
+            for member in members:
+                path = "/" + member.name.partition("/")[2]
+                content = members.extractfile(member) if member.isfile() or member.islnk() else None
+                if content is not None:
+                    tree.files[path] = content.read()
+                elif member.issym():
+                    tree.links[path] = member.linkname
+                elif member.isdir() and path != "/":
+                    tree.directories.add(path)
         return tree
-
-
-def _walk(root: Path) -> Iterator[tuple[Path, str]]:
-    pending = [root]
-    while pending:
-        for entry in sorted(pending.pop().iterdir()):
-            yield entry, "/" + entry.relative_to(root).as_posix()
-            if entry.is_dir() and not entry.is_symlink():
-                pending.append(entry)
