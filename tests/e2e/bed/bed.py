@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.bed.api import Api, Object
+from tests.e2e.bed.audit import AuditLog
 from tests.e2e.bed.kubelet import (
     KUBELET_ROOT,
     KubeletPaths,
@@ -58,7 +59,7 @@ class Bed:
 
     def __init__(self, programs: Programs, machine: Machine, options: KubeletOptions) -> None:
         self._programs = programs
-        self._machine = machine
+        self.machine = machine
         self.options = options
         self._claim = _ClaimedAddress()
         self.address = self._claim.address
@@ -68,6 +69,8 @@ class Bed:
         self._running: dict[str, RunningProgram] = {}
         self._write_credentials()
         self.api = Api(self.address, API_PORT, self.authority, credential=self._admin)
+        self.audit = AuditLog(self.folder)
+        """What service accounts asked of the API server"""
 
     # What a test asks for
 
@@ -95,6 +98,14 @@ class Bed:
             *(str(word) for word in command),
         ]
 
+    def run_beside(
+        self, name: str, command: Sequence[str | Path], environment: Mapping[str, str]
+    ) -> RunningProgram:
+        """A program of the test's own that ends with the bed, or by `stop_part`; its log is `<name>.log`."""
+        program = RunningProgram(name, command, log=self.folder / f"{name}.log", environment=environment)
+        self._running[name] = program
+        return program
+
     def create_pod(self, pod: Object) -> Object:
         """A new pod, in the namespace that it names."""
         namespace = pod["metadata"].get("namespace", "default")
@@ -121,10 +132,13 @@ class Bed:
 
     # Starting and stopping parts
 
-    def start(self) -> None:
-        """Starts every part and returns when the node is ready and offers its devices."""
+    def start(self, *, kubelet: bool = True) -> None:
+        """Starts every part and returns when the node is ready and offers its devices; without a kubelet as soon as
+        the API server serves."""
         self.start_etcd()
         self.start_apiserver()
+        if not kubelet:
+            return
         self.start_runtime()
         self.start_kubelet()
         self.start_devices()
@@ -183,6 +197,7 @@ class Bed:
             f"--kubelet-client-certificate={self._admin.certificate}",
             f"--kubelet-client-key={self._admin.key}",
             f"--cert-dir={self.folder / 'apiserver'}",
+            *self.audit.arguments,
         )
         wait_until(self.api.ready, what="the API server", seconds=90, watching=[self._running["apiserver"]])
 
@@ -191,12 +206,12 @@ class Bed:
         self._start(
             "pretendcri",
             self._programs.pretendcri,
-            f"--socket={self._paths.runtime_socket}",
+            f"--socket={self.paths.runtime_socket}",
             f"--calls={self.folder / 'runtime-calls.jsonl'}",
             f"--image-fs={self.folder / 'images'}",
         )
         wait_until(
-            self._paths.runtime_socket.exists, what="the runtime", watching=[self._running["pretendcri"]]
+            self.paths.runtime_socket.exists, what="the runtime", watching=[self._running["pretendcri"]]
         )
 
     def start_kubelet(self, options: KubeletOptions | None = None) -> None:
@@ -207,10 +222,10 @@ class Bed:
             self.options,
             address=self.address,
             ports=(KUBELET_PORT, HEALTHZ_PORT),
-            paths=self._paths,
+            paths=self.paths,
             authority=self.authority,
             server=self._kubelet_server,
-            reserved=self._machine.reserved,
+            reserved=self.machine.reserved,
         )
         write_configuration(self.folder / "kubelet.json", configuration)
         arguments = (
@@ -222,7 +237,7 @@ class Bed:
             f"--v={self.options.verbosity}",
         )
         script = self.folder / "kubelet.sh"
-        script.write_text(namespace_script(self._programs.kubelet, arguments, self._paths))
+        script.write_text(namespace_script(self._programs.kubelet, arguments, self.paths))
         self._start(
             "kubelet", Path("/usr/bin/unshare"), "--mount", "--propagation", "private", "/bin/sh", str(script)
         )
@@ -231,7 +246,7 @@ class Bed:
 
     def start_devices(self) -> None:
         """The pretended device plugin; returns when the node offers every resource that has healthy devices."""
-        self.offer_devices(self._machine.devices)
+        self.offer_devices(self.machine.devices)
         self._start(
             "pretendplugin",
             self._programs.pretendplugin,
@@ -240,7 +255,7 @@ class Bed:
         )
         wanted = {
             resource
-            for resource, devices in self._machine.devices.items()
+            for resource, devices in self.machine.devices.items()
             if any(not device.get("unhealthy") for device in devices)
         }
         wait_until(
@@ -288,14 +303,14 @@ class Bed:
         kubelet_client = authority.issue(node, group="system:nodes", file="kubelet-client")
         self._write_kubeconfig("kubelet.kubeconfig", kubelet_client)
         self._write_kubeconfig("admin.kubeconfig", self._admin)
-        self._paths = KubeletPaths(
+        self.paths = KubeletPaths(
             folder=self.folder,
-            machine=self._machine.root,
+            machine=self.machine.root,
             root=self.kubelet_root,
             runtime_socket=self.folder / "runtime.sock",
             hosts=self.folder / "hosts",
         )
-        self._paths.hosts.write_text(f"127.0.0.1 localhost\n{self.address} {NODE_NAME}\n")
+        self.paths.hosts.write_text(f"127.0.0.1 localhost\n{self.address} {NODE_NAME}\n")
         write_sysctls(self.folder)
         for name in ("kubelet/device-plugins", "pod-logs"):
             (self.folder / name).mkdir(parents=True)
@@ -318,11 +333,13 @@ class Bed:
 
 
 @contextlib.contextmanager
-def start_bed(programs: Programs, machine: Machine, options: KubeletOptions | None = None) -> Iterator[Bed]:
-    """A bed that is up, and gone afterwards."""
+def start_bed(
+    programs: Programs, machine: Machine, options: KubeletOptions | None = None, *, kubelet: bool = True
+) -> Iterator[Bed]:
+    """A bed that is up, and gone afterwards; without a kubelet it is an API server alone."""
     bed = Bed(programs, machine, options or KubeletOptions())
     try:
-        bed.start()
+        bed.start(kubelet=kubelet)
         yield bed
     finally:
         bed.stop()

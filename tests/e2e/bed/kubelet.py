@@ -117,11 +117,15 @@ def kubelet_configuration(
     return {**configuration, **options.extra}
 
 
+def machine_mounts(paths: KubeletPaths) -> list[str]:
+    """Lines of a shell script that make the synthetic machine this mount namespace's machine."""
+    lines = [f"mount --bind {_quoted(paths.machine)}{path} {path}" for path in SYNTHETIC_PATHS]
+    return [*lines, f"mount --bind {_quoted(paths.hosts)} /etc/hosts"]
+
+
 def namespace_script(program: Path, arguments: tuple[str, ...], paths: KubeletPaths) -> str:
     """A shell script that makes the synthetic machine this namespace's machine and then becomes the kubelet."""
-    lines = ["set -eu"]
-    lines += [f"mount --bind {_quoted(paths.machine)}{path} {path}" for path in SYNTHETIC_PATHS]
-    lines.append(f"mount --bind {_quoted(paths.hosts)} /etc/hosts")
+    lines = ["set -eu", *machine_mounts(paths)]
     lines += [
         f"mount --bind {_quoted(paths.folder / 'sysctls' / name)} /proc/sys/{name}" for name in WANTED_SYSCTLS
     ]
