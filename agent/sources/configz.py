@@ -13,9 +13,11 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 
+from agent.kube.credentials import Credentials, authority_context
 from collectors.errors import NumascopeError
 from collectors.kubelet.configuration import parse_configz
 from collectors.model.kubelet_config import KubeletConfig
@@ -110,6 +112,32 @@ class Configz:
             raise ConfigzUnreachableError(f"{request}: no answer within {self.deadline:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
             raise ConfigzUnreachableError(f"{request}: {str(error) or type(error).__name__}") from error
+
+
+def configz_with(credentials: Credentials, *, address: str, authority: str | None = None) -> Configz:
+    """Asks the kubelet at that address with these credentials.
+
+    Args:
+        credentials: whose token it is; their authority is trusted where no other is named.
+        address: `host:port`.
+        authority: a PEM file with the authority of the kubelet's certificate.
+    """
+
+    def tls() -> ssl.SSLContext:
+        context = credentials.tls() if authority is None else authority_context(Path(authority))
+        if context is None:
+            raise ConfigzError(
+                "no authority is known that the kubelet's certificate could be verified with: use --kubelet-ca"
+            )
+        return context
+
+    def token() -> str:
+        value = credentials.token()
+        if value is None:
+            raise ConfigzError("there is no token to show the kubelet")
+        return value
+
+    return Configz(address=address, tls=tls, token=token)
 
 
 async def _bounded(request: str, response: aiohttp.ClientResponse) -> bytes:

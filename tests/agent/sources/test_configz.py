@@ -19,6 +19,7 @@ from agent.sources.configz import (
     ConfigzError,
     ConfigzRefusedError,
     ConfigzUnreachableError,
+    configz_with,
 )
 from tests.e2e.bed.pki import Authority
 
@@ -131,6 +132,48 @@ async def test_the_authority_of_kubelets_may_be_named(authorities: dict[str, Aut
     signer = authorities["kubelet"]
     async with kubelet(signer, http("200 OK", GOOD)) as recorder:
         assert (await asking(recorder, signer.certificate).read()).topology_manager_policy == "restricted"
+
+
+class Account:
+    """Credentials with an authority and a token, or without."""
+
+    server = "https://127.0.0.1:6443"
+
+    def __init__(self, authority: Path | None, token: str | None) -> None:
+        self._authority = authority
+        self._token = token
+
+    def tls(self) -> ssl.SSLContext | None:
+        return None if self._authority is None else authority_context(self._authority)
+
+    def token(self) -> str | None:
+        return self._token
+
+
+@pytest.mark.asyncio
+async def test_an_account_trusts_its_own_authority_or_the_one_that_is_named(
+    authorities: dict[str, Authority],
+) -> None:
+    cluster, other = authorities["cluster"].certificate, authorities["kubelet"].certificate
+    async with kubelet(authorities["cluster"], http("200 OK", GOOD)) as recorder:
+        address = f"127.0.0.1:{recorder.port}"
+        await configz_with(Account(cluster, TOKEN), address=address).read()
+        assert b"Bearer the-token" in recorder.received
+        await configz_with(Account(other, TOKEN), address=address, authority=str(cluster)).read()
+        with pytest.raises(ConfigzCertificateError):
+            await configz_with(Account(cluster, TOKEN), address=address, authority=str(other)).read()
+
+
+@pytest.mark.asyncio
+async def test_without_a_token_or_an_authority_nobody_is_asked(authorities: dict[str, Authority]) -> None:
+    cluster = authorities["cluster"]
+    async with kubelet(cluster, http("200 OK", GOOD)) as recorder:
+        address = f"127.0.0.1:{recorder.port}"
+        with pytest.raises(ConfigzError, match="use --kubelet-ca"):
+            await configz_with(Account(None, TOKEN), address=address).read()
+        with pytest.raises(ConfigzError, match="no token"):
+            await configz_with(Account(cluster.certificate, None), address=address).read()
+    assert bytes(recorder.received) == b""
 
 
 @pytest.mark.asyncio
