@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator
@@ -25,12 +26,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One answer: `lines` are sent as they are, a watch's events or a body that is no JSON."""
+    """One answer: `lines` are sent as they are, a watch's events or a body that is no JSON; with `stays_open` the
+    answer does not end with them."""
 
     status: int = 200
     body: Any = None
     lines: tuple[bytes, ...] | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    stays_open: bool = False
 
 
 class ScriptedApiServer:
@@ -43,6 +46,7 @@ class ScriptedApiServer:
     def __init__(self, *answers: Answer) -> None:
         self.requests: list[Request] = []
         self._answers = deque(answers)
+        self._closing = asyncio.Event()
         self.url = ""
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
@@ -63,6 +67,8 @@ class ScriptedApiServer:
         await response.prepare(request)
         for line in answer.lines:
             await response.write(line)
+        if answer.stays_open:
+            await self._closing.wait()
         return response
 
 
@@ -81,4 +87,5 @@ async def serve(*answers: Answer) -> AsyncIterator[ScriptedApiServer]:
     try:
         yield server
     finally:
+        server._closing.set()
         await runner.cleanup()

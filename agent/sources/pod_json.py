@@ -1,0 +1,119 @@
+"""A core/v1 Pod as the API server writes it, or a person: JSON values to facts. No I/O.
+
+The same facts as collectors.kubelet.pod_answers has from protobuf; nothing else of the object is taken.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from collectors.model.pod import (
+    MESSAGE_CHARACTERS,
+    Amounts,
+    ContainerRole,
+    ContainerState,
+    Owner,
+    Pod,
+    PodContainer,
+)
+from collectors.parse import ParseError
+from collectors.quantity import parse_amount
+from collectors.strictjson import JsonValue
+
+
+def pod_from_json(pod: dict[str, Any]) -> Pod:
+    """The facts of one Pod. Raises ParseError, whose text repeats no more than the value that is wrong."""
+    return _pod(JsonValue(pod, "a pod"))
+
+
+def _pod(pod: JsonValue) -> Pod:
+    metadata, spec, status = pod.get("metadata"), pod.get("spec"), _object(pod, "status")
+    resources = _object(spec, "resources")
+    return Pod(
+        namespace=_some(metadata.get("namespace")),
+        name=_some(metadata.get("name")),
+        uid=_some(metadata.get("uid")),
+        phase=_text(status, "phase") or "Unknown",
+        reason=_text(status, "reason"),
+        message=(_text(status, "message") or "")[:MESSAGE_CHARACTERS] or None,
+        qos_class=_text(status, "qosClass"),
+        deleted=not metadata.get("deletionTimestamp").is_null,
+        owner=_controller(metadata.get("ownerReferences")),
+        containers=(
+            *_containers(spec.get("initContainers"), _states(status, "initContainerStatuses"), init=True),
+            *_containers(spec.get("containers"), _states(status, "containerStatuses"), init=False),
+        ),
+        requests=_amounts(resources.get("requests")),
+        limits=_amounts(resources.get("limits")),
+    )
+
+
+def _controller(owners: JsonValue) -> Owner | None:
+    for owner in owners.elements():
+        controller = owner.get("controller")
+        if not controller.is_null and controller.boolean():
+            return Owner(kind=owner.get("kind").text(), name=owner.get("name").text())
+    return None
+
+
+def _containers(
+    containers: JsonValue, states: dict[str, ContainerState], *, init: bool
+) -> tuple[PodContainer, ...]:
+    found = []
+    for container in containers.elements():
+        name, resources = container.get("name").text(), _object(container, "resources")
+        role = ContainerRole.APP
+        if init:
+            always = _text(container, "restartPolicy") == "Always"
+            role = ContainerRole.SIDECAR if always else ContainerRole.INIT
+        found.append(
+            PodContainer(
+                name=name,
+                role=role,
+                requests=_amounts(resources.get("requests")),
+                limits=_amounts(resources.get("limits")),
+                state=states.get(name),
+            )
+        )
+    return tuple(found)
+
+
+def _states(status: JsonValue, key: str) -> dict[str, ContainerState]:
+    """The state of each container; by core/v1, one that says nothing else is waiting."""
+    found = {}
+    for container in status.get(key).elements():
+        told = {name for name, _ in container.get("state").items()}
+        found[container.get("name").text()] = next(
+            (state for state in ContainerState if state.value in told), ContainerState.WAITING
+        )
+    return found
+
+
+def _amounts(amounts: JsonValue) -> Amounts:
+    return tuple(sorted((resource, _amount(resource, amount)) for resource, amount in amounts.items()))
+
+
+def _amount(resource: str, amount: JsonValue) -> int:
+    """A quantity is a string, or as a person may write it, a whole number."""
+    text = amount.text() if amount.is_text else str(amount.integer())
+    try:
+        return parse_amount(resource, text)
+    except ParseError as error:
+        amount.fail(error.expected)
+
+
+def _some(value: JsonValue) -> str:
+    """A string that says something."""
+    return value.text() or value.fail("a name")
+
+
+def _object(value: JsonValue, key: str) -> JsonValue:
+    """A key whose object may be left out."""
+    found = value.get(key)
+    return JsonValue({}, key) if found.is_null else found
+
+
+def _text(value: JsonValue, key: str) -> str | None:
+    """A string that may be left out, or be empty, which means the same."""
+    found = value.get(key)
+    return None if found.is_null else found.text() or None
