@@ -96,13 +96,15 @@ def parse_id_list(text: str) -> IdSet:
     if stripped in ("", "(null)"):  # nohz_full prints a null pointer where the option is off
         return frozenset()
     ids: set[int] = set()
+    room = MAX_ID + 1  # kernels name an id once; a mebibyte of `0-65535` would take minutes to believe
     for part in stripped.split(","):
         match = _RANGE.fullmatch(part.strip(PADDING))
         if match is None:
             raise ParseError(text, "a list of ids")
         first = int(match[1])
         last = first if match[2] is None else int(match[2])
-        if last < first or last > MAX_ID:
+        room -= last - first + 1
+        if last < first or last > MAX_ID or room < 0:
             raise ParseError(text, "a list of ids")
         ids.update(range(first, last + 1))
     return frozenset(ids)
