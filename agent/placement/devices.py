@@ -25,7 +25,7 @@ from agent.placement.model import (
     Unplaced,
 )
 from agent.placement.places import Facts, nodes_of_holder
-from collectors.model.kubelet import DeviceManagerState
+from collectors.model.kubelet import DeviceAllocation, DeviceManagerState
 from collectors.parse import IdSet
 
 _NONE: IdSet = frozenset()
@@ -38,17 +38,13 @@ class _Resource:
     told: dict[str, IdSet | None] = field(default_factory=dict)
     """What is said of each device's nodes, of all that there are"""
     healthy: set[str] = field(default_factory=set)
-    held: set[str] = field(default_factory=set)
+    owners: dict[str, str | None] = field(default_factory=dict)
+    """Who holds a device, of those that are held; None where it is only known that somebody does"""
     nodes: dict[str, IdSet] = field(default_factory=dict)
     """Where each device is; empty where nobody knows"""
     concluded: set[str] = field(default_factory=set)
     """Devices of which something is not told but concluded: the node, or that they are held"""
     unplaced: list[Unplaced] = field(default_factory=list)
-
-    def hold(self, device_id: str, nodes: IdSet | None) -> None:
-        self.held.add(device_id)
-        if self.told.get(device_id) is None:
-            self.told[device_id] = nodes
 
 
 _Resources = dict[str, _Resource]
@@ -94,7 +90,6 @@ def account_devices(facts: Facts) -> Part:
 
 
 def _hold_listed(facts: Facts, resources: _Resources) -> Iterator[Contradiction]:
-    owners: dict[tuple[str, str], str] = {}
     for holder in facts.holders:
         name = holder.name
         for container in holder.allocation.containers:
@@ -102,14 +97,13 @@ def _hold_listed(facts: Facts, resources: _Resources) -> Iterator[Contradiction]
                 resource = resources.get(device.resource) or resources.setdefault(
                     device.resource, _Resource()
                 )
-                resource.hold(device.device_id, device.numa_nodes)
-                owner = owners.setdefault((device.resource, device.device_id), name)
+                owner = _hold(resource, device, name)
                 if owner != name:
                     yield Contradiction(
                         resource=device.resource,
                         reason=f"{device.device_id} is held by two pods",
                         amount=1,
-                        holders=(owner, name),
+                        holders=(owner or "", name),
                     )
 
 
@@ -117,7 +111,15 @@ def _hold_checkpoint(state: DeviceManagerState, facts: Facts, resources: _Resour
     for entry in state.containers:
         if entry.pod_uid in facts.live:
             for device in entry.devices:
-                resources.setdefault(device.resource, _Resource()).hold(device.device_id, device.numa_nodes)
+                _hold(resources.setdefault(device.resource, _Resource()), device, None)
+
+
+def _hold(resource: _Resource, device: DeviceAllocation, owner: str | None) -> str | None:
+    """Notes that somebody holds a device, and says who did so first."""
+    device_id = device.device_id
+    if resource.told.get(device_id) is None:
+        resource.told[device_id] = device.numa_nodes
+    return resource.owners.setdefault(device_id, owner)
 
 
 def _locate(facts: Facts, resources: _Resources) -> Iterator[Inference]:
@@ -169,13 +171,14 @@ def _hold_leftovers(
                 continue  # no device at all: the plugin is away, or another scheduler's resource
             nodes = nodes_of_holder(left.holder, facts)
             free = sorted(
-                resource.healthy - resource.held, key=lambda each: (len(resource.nodes[each]), each)
+                resource.healthy.difference(resource.owners),
+                key=lambda each: (len(resource.nodes[each]), each),
             )
             near = [each for each in free if resource.nodes[each] & nodes][:count]
             far = [each for each in free if not resource.nodes[each] & nodes]
             if len({resource.nodes[each] for each in far}) == 1:
                 near += far[: count - len(near)]
-            resource.held.update(near)
+            resource.owners.update(dict.fromkeys(near, left.holder.name))
             resource.concluded.update(near)
             short = count - len(near)
             if short:
@@ -198,8 +201,9 @@ def _hold_leftovers(
 
 def _part(name: str, resource: _Resource, *, known: bool, counted: bool) -> Part:
     capacity: Counter[IdSet] = Counter(resource.nodes.values())
-    allocatable = Counter(resource.nodes[each] for each in resource.healthy)
-    available = Counter(resource.nodes[each] for each in resource.healthy - resource.held)
+    node_sets = resource.nodes.__getitem__
+    allocatable = Counter(map(node_sets, resource.healthy))
+    available = Counter(map(node_sets, resource.healthy.difference(resource.owners)))
     concluded = {resource.nodes[each] for each in resource.concluded}
 
     def amount(places: list[IdSet], unplaced: int = 0) -> Amount:

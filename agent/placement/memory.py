@@ -188,7 +188,7 @@ def _taken_by_list(facts: Facts, pool: Mapping[_Key, int]) -> _Taken:
         by_node = tuple(fill(block.nodes, block.size, free))
         for node, size in by_node:
             taken.add((node, block.type), size, block.holder)
-        if len(by_node) > 1:
+        if len(block.nodes) > 1:
             taken.spanning.append(
                 Spanning(holder=block.holder, resource=block.type, size_bytes=block.size, by_node=by_node)
             )
