@@ -263,12 +263,15 @@ NO_NODE_HUGEPAGES = MachineSpec(
 )
 
 
+MOST_PORTS = 24
+"""Root ports below one root complex: a bus has room for 31"""
+
+
 def sized(*, cpus: int, nodes: int, functions: int) -> MachineSpec:
     """A machine of a size to be measured: two sockets or more, SMT2, half of the functions devices behind ports."""
     packages = max(2, nodes // 4)
-    per_complex = -(-functions // (2 * packages))
-    pairs = [bridge(nvme() if index % 2 else nic(rdma=index % 4 == 0)) for index in range(per_complex)]
-    counts = [functions // 2 // packages + (index < functions // 2 % packages) for index in range(packages)]
+    pairs = [bridge(nvme() if index % 2 else nic(rdma=index % 4 == 0)) for index in range(functions // 2)]
+    complexes = max(packages, -(-len(pairs) // MOST_PORTS))
     return MachineSpec(
         name=f"{nodes} nodes, {cpus} CPUs, {functions} PCI functions",
         cpus=CpuSpec(
@@ -276,8 +279,8 @@ def sized(*, cpus: int, nodes: int, functions: int) -> MachineSpec:
         ),
         memory=MemorySpec(bytes_per_node=32 * GIB, hugepages=USUAL_HUGEPAGES),
         pci=tuple(
-            RootComplex(domain=index, node=index * nodes // packages, below=tuple(pairs[: counts[index]]))
-            for index in range(packages)
+            RootComplex(domain=index, node=index * nodes // complexes, below=tuple(pairs[index::complexes]))
+            for index in range(complexes)
         ),
     )
 
