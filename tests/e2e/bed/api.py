@@ -53,6 +53,15 @@ class Api:
         """One object or list."""
         return self._call("GET", path)
 
+    def text(self, path: str) -> str:
+        """What stands there, as text: the kubelet's /metrics."""
+        with closing(self._connection(30.0)) as connection:
+            response = self._send(connection, "GET", path, None, {"Accept": "text/plain"})
+            body = response.read().decode()
+        if response.status >= 400:
+            raise ApiError(response.status, "", body)
+        return body
+
     def create(self, path: str, body: Object) -> Object:
         """A new object below a collection's path."""
         return self._call("POST", path, body)
@@ -72,7 +81,7 @@ class Api:
         return self._call("PATCH", path, body, content_type="application/merge-patch+json")
 
     def exists(self, path: str) -> bool:
-        """Whether there is such an object; false too while the server is not there."""
+        """Whether there is such an object."""
         try:
             self.get(path)
         except ApiError as error:
@@ -107,7 +116,7 @@ class Api:
     ) -> Object:
         with closing(self._connection(30.0)) as connection:
             response = self._send(connection, method, path, body, {"Content-Type": content_type})
-            answer: Object = json.loads(response.read() or b"{}")
+            answer = _decoded(response.read())
         if response.status >= 400:
             raise ApiError(response.status, answer.get("reason", ""), answer.get("message", ""))
         return answer
@@ -124,5 +133,14 @@ class Api:
         headers: Mapping[str, str],
     ) -> HTTPResponse:
         data = None if body is None else json.dumps(body).encode()
-        connection.request(method, path, data, {**self._headers, **headers, "Accept": "application/json"})
+        connection.request(method, path, data, {"Accept": "application/json", **self._headers, **headers})
         return connection.getresponse()
+
+
+def _decoded(body: bytes) -> Object:
+    """The object; for a path that is not served at all the API server answers in plain words."""
+    try:
+        answer: Object = json.loads(body or b"{}")
+    except ValueError:
+        return {"message": body.decode(errors="replace").strip()}
+    return answer

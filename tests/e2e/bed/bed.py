@@ -9,6 +9,7 @@ import contextlib
 import datetime
 import fcntl
 import json
+import re
 import shutil
 import signal
 import socket
@@ -41,6 +42,10 @@ HEALTHZ_PORT = 10248
 ETCD_PORT = 2379
 SERVICE_ACCOUNT_ISSUER = "https://kubernetes.default.svc"
 
+_REGISTRATION = re.compile(
+    r'^kubelet_device_plugin_registration_total\{resource_name="([^"]+)"\}', re.MULTILINE
+)
+
 DeviceSpec = Mapping[str, Sequence[Mapping[str, Any]]]
 """Devices by resource name, as pretendplugin reads them: {"example.com/gpu": [{"id": "gpu0", "numa": [0]}]}"""
 
@@ -61,6 +66,7 @@ class Bed:
         self._programs = programs
         self.machine = machine
         self.options = options
+        self.devices = machine.devices
         self._claim = _ClaimedAddress()
         self.address = self._claim.address
         # Short, since a unix socket's path has 107 characters at most.
@@ -69,6 +75,8 @@ class Bed:
         self._running: dict[str, RunningProgram] = {}
         self._write_credentials()
         self.api = Api(self.address, API_PORT, self.authority, credential=self._admin)
+        self.kubelet_api = Api(self.address, KUBELET_PORT, self.authority, credential=self._admin)
+        """The kubelet's own API: /metrics, /configz, /pods"""
         self.audit = AuditLog(self.folder)
         """What service accounts asked of the API server"""
 
@@ -83,6 +91,12 @@ class Bed:
         """One of the kubelet's state files: cpu_manager_state, memory_manager_state, …"""
         content: Object = json.loads((self.kubelet_root / name).read_text())
         return content
+
+    def book(self, name: str) -> Object:
+        """cpu_manager_state or memory_manager_state, as far as it counts: from 1.37 that is the JSON in its `data`."""
+        content = self.checkpoint(name)
+        inner: Object = json.loads(content["data"]) if content.get("data") else content
+        return inner
 
     def program(self, name: str) -> RunningProgram:
         """One part by name: etcd, apiserver, pretendcri, kubelet, pretendplugin."""
@@ -126,6 +140,7 @@ class Bed:
 
     def offer_devices(self, devices: DeviceSpec) -> None:
         """Replaces the devices that the pretended plugin offers; it notices by itself."""
+        self.devices = devices
         unfinished = self.folder / "devices.json.unfinished"
         unfinished.write_text(json.dumps(devices))
         unfinished.rename(self.folder / "devices.json")
@@ -253,15 +268,18 @@ class Bed:
             f"--dir={self.kubelet_root / 'device-plugins'}",
             f"--config={self.folder / 'devices.json'}",
         )
+        self.wait_for_devices()
+
+    def wait_for_devices(self) -> None:
+        """Returns when the node offers every resource that has healthy devices: a kubelet that has just started waits
+        for its plugins to come back."""
         wanted = {
             resource
-            for resource, devices in self.machine.devices.items()
+            for resource, devices in self.devices.items()
             if any(not device.get("unhealthy") for device in devices)
         }
         wait_until(
-            lambda: all(
-                self._node()["status"]["allocatable"].get(resource, "0") != "0" for resource in wanted
-            ),
+            lambda: self._registered() >= wanted and self._offered() >= wanted,
             what="the devices",
             watching=[self._running["pretendplugin"], self._running["kubelet"]],
         )
@@ -274,8 +292,16 @@ class Bed:
     def _node(self) -> Object:
         return self.api.get(f"/api/v1/nodes/{NODE_NAME}")
 
+    def _registered(self) -> set[str]:
+        """Resources whose plugin has come to the kubelet that runs now. The node's status may still be an earlier one's."""
+        return set(_REGISTRATION.findall(self.kubelet_api.text("/metrics")))
+
+    def _offered(self) -> set[str]:
+        amounts = self._node()["status"]["allocatable"]
+        return {resource for resource, amount in amounts.items() if amount != "0"}
+
     def _node_ready(self) -> bool:
-        if not self.api.exists(f"/api/v1/nodes/{NODE_NAME}") or not self.podresources_socket.exists():
+        if not self.api.exists(f"/api/v1/nodes/{NODE_NAME}") or not _listens(self.podresources_socket):
             return False
         conditions = self._node()["status"].get("conditions", [])
         return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
@@ -343,6 +369,12 @@ def start_bed(
         yield bed
     finally:
         bed.stop()
+
+
+def _listens(socket_path: Path) -> bool:
+    """Whether somebody accepts connections there: the file alone may be a dead kubelet's."""
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as probe:
+        return probe.connect_ex(str(socket_path)) == 0
 
 
 class _ClaimedAddress:
