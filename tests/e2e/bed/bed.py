@@ -6,7 +6,6 @@ Several beds run side by side: each has a folder, an address in 127.0.0.0/8 and 
 from __future__ import annotations
 
 import contextlib
-import datetime
 import fcntl
 import json
 import re
@@ -21,6 +20,7 @@ from typing import Any
 
 from tests.e2e.bed.api import Api, Object
 from tests.e2e.bed.audit import AuditLog
+from tests.e2e.bed.credentials import Credentials
 from tests.e2e.bed.kubelet import (
     KUBELET_ROOT,
     KubeletPaths,
@@ -31,7 +31,6 @@ from tests.e2e.bed.kubelet import (
     write_sysctls,
 )
 from tests.e2e.bed.options import KubeletOptions
-from tests.e2e.bed.pki import Authority, Credential, write_signing_key
 from tests.e2e.bed.processes import RunningProgram, wait_until
 from tests.e2e.bed.programs import Programs
 
@@ -73,14 +72,22 @@ class Bed:
         self.folder = Path(tempfile.mkdtemp(prefix="nsbed-"))
         self.kubelet_root = self.folder / "kubelet"
         self._running: dict[str, RunningProgram] = {}
-        self._write_credentials()
-        self.api = Api(self.address, API_PORT, self.authority, credential=self._admin)
-        self.kubelet_api = Api(self.address, KUBELET_PORT, self.authority, credential=self._admin)
+        self.paths = self._make_folder()
+        self.credentials = Credentials(
+            self.folder, node=NODE_NAME, address=self.address, server=f"https://{self.address}:{API_PORT}"
+        )
+        self.api = self._as_admin(API_PORT)
+        self.kubelet_api = self._as_admin(KUBELET_PORT)
         """The kubelet's own API: /metrics, /configz, /pods"""
         self.audit = AuditLog(self.folder)
         """What service accounts asked of the API server"""
 
     # What a test asks for
+
+    @property
+    def authority(self) -> Path:
+        """The certificate of who vouches for everybody on the bed."""
+        return self.credentials.authority
 
     @property
     def podresources_socket(self) -> Path:
@@ -165,6 +172,11 @@ class Bed:
         shutil.rmtree(self.folder, ignore_errors=True)
         self._claim.release()
 
+    def forget_allocations(self) -> None:
+        """Removes the kubelet's books: with other policies it does not start over what earlier ones wrote."""
+        for name in ("cpu_manager_state", "memory_manager_state"):
+            (self.kubelet_root / name).unlink(missing_ok=True)
+
     def stop_part(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
         """Ends one part; with SIGKILL at once."""
         program = self._running.pop(name, None)
@@ -189,6 +201,7 @@ class Bed:
 
     def start_apiserver(self) -> None:
         """kube-apiserver with the node authorizer, RBAC and service-account tokens."""
+        keys = self.credentials
         self._start(
             "apiserver",
             self._programs.apiserver,
@@ -198,19 +211,19 @@ class Bed:
             "--advertise-address=192.0.2.2",
             "--endpoint-reconciler-type=none",
             "--service-cluster-ip-range=10.0.0.0/24",
-            f"--tls-cert-file={self._apiserver.certificate}",
-            f"--tls-private-key-file={self._apiserver.key}",
+            f"--tls-cert-file={keys.apiserver.certificate}",
+            f"--tls-private-key-file={keys.apiserver.key}",
             f"--client-ca-file={self.authority}",
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
             "--disable-admission-plugins=ServiceAccount",
             "--anonymous-auth=false",
             f"--service-account-issuer={SERVICE_ACCOUNT_ISSUER}",
-            f"--service-account-key-file={self._signing.certificate}",
-            f"--service-account-signing-key-file={self._signing.key}",
+            f"--service-account-key-file={keys.signing.certificate}",
+            f"--service-account-signing-key-file={keys.signing.key}",
             f"--kubelet-certificate-authority={self.authority}",
-            f"--kubelet-client-certificate={self._admin.certificate}",
-            f"--kubelet-client-key={self._admin.key}",
+            f"--kubelet-client-certificate={keys.admin.certificate}",
+            f"--kubelet-client-key={keys.admin.key}",
             f"--cert-dir={self.folder / 'apiserver'}",
             *self.audit.arguments,
         )
@@ -239,14 +252,14 @@ class Bed:
             ports=(KUBELET_PORT, HEALTHZ_PORT),
             paths=self.paths,
             authority=self.authority,
-            server=self._kubelet_server,
+            server=self.credentials.kubelet_server,
             reserved=self.machine.reserved,
         )
         write_configuration(self.folder / "kubelet.json", configuration)
         arguments = (
             f"--config={self.folder / 'kubelet.json'}",
             f"--root-dir={KUBELET_ROOT}",
-            f"--kubeconfig={self.folder / 'kubelet.kubeconfig'}",
+            f"--kubeconfig={self.credentials.kubelet_kubeconfig}",
             f"--hostname-override={NODE_NAME}",
             f"--cert-dir={self.folder / 'kubelet-pki'}",
             f"--v={self.options.verbosity}",
@@ -286,6 +299,9 @@ class Bed:
 
     # Within
 
+    def _as_admin(self, port: int) -> Api:
+        return Api(self.address, port, self.authority, credential=self.credentials.admin)
+
     def _start(self, name: str, *command: str | Path) -> None:
         self._running[name] = RunningProgram(name, command, log=self.folder / f"{name}.log")
 
@@ -313,49 +329,19 @@ class Bed:
 
         wait_until(answers, what=name, watching=[self._running[name]])
 
-    def _write_credentials(self) -> None:
-        folder = self.folder / "pki"
-        authority = Authority(folder, "authority", now=datetime.datetime.now(datetime.UTC))
-        self.authority = authority.certificate
-        self._admin = authority.issue("admin", group="system:masters", file="admin")
-        self._apiserver = authority.issue(
-            "kube-apiserver", file="apiserver", addresses=(self.address, "kubernetes")
-        )
-        node = f"system:node:{NODE_NAME}"
-        self._kubelet_server = authority.issue(
-            node, group="system:nodes", file="kubelet-server", addresses=(self.address, NODE_NAME)
-        )
-        self._signing = write_signing_key(folder, "service-accounts")
-        kubelet_client = authority.issue(node, group="system:nodes", file="kubelet-client")
-        self._write_kubeconfig("kubelet.kubeconfig", kubelet_client)
-        self._write_kubeconfig("admin.kubeconfig", self._admin)
-        self.paths = KubeletPaths(
+    def _make_folder(self) -> KubeletPaths:
+        paths = KubeletPaths(
             folder=self.folder,
             machine=self.machine.root,
             root=self.kubelet_root,
             runtime_socket=self.folder / "runtime.sock",
             hosts=self.folder / "hosts",
         )
-        self.paths.hosts.write_text(f"127.0.0.1 localhost\n{self.address} {NODE_NAME}\n")
+        paths.hosts.write_text(f"127.0.0.1 localhost\n{self.address} {NODE_NAME}\n")
         write_sysctls(self.folder)
         for name in ("kubelet/device-plugins", "pod-logs"):
             (self.folder / name).mkdir(parents=True)
-
-    def _write_kubeconfig(self, name: str, credential: Credential) -> None:
-        server = {
-            "server": f"https://{self.address}:{API_PORT}",
-            "certificate-authority": str(self.authority),
-        }
-        user = {"client-certificate": str(credential.certificate), "client-key": str(credential.key)}
-        content = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "bed", "cluster": server}],
-            "users": [{"name": "user", "user": user}],
-            "contexts": [{"name": "bed", "context": {"cluster": "bed", "user": "user"}}],
-            "current-context": "bed",
-        }
-        (self.folder / name).write_text(json.dumps(content, indent=1))
+        return paths
 
 
 @contextlib.contextmanager
