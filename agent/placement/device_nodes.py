@@ -18,7 +18,7 @@ _ADDRESS = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _SHORT_ADDRESS = re.compile(r"([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])", re.ASCII | re.IGNORECASE)
-_SHARE = re.compile(r"(.+)[-:]{1,2}[0-9]{1,4}", re.ASCII)
+_SHARE = re.compile(r"(.+?)(?:-|::?)[0-9]{1,4}", re.ASCII)
 
 _NONE: IdSet = frozenset()
 
