@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent.timestamps import parse_timestamp
 from collectors.model.pod import (
     MESSAGE_CHARACTERS,
     Amounts,
@@ -37,6 +38,7 @@ def _pod(pod: JsonValue) -> Pod:
         reason=_text(status, "reason"),
         message=(_text(status, "message") or "")[:MESSAGE_CHARACTERS] or None,
         qos_class=_text(status, "qosClass"),
+        started_at=_time(status.get("startTime")),
         deleted=not metadata.get("deletionTimestamp").is_null,
         owner=_controller(metadata.get("ownerReferences")),
         containers=(
@@ -100,6 +102,16 @@ def _amount(resource: str, amount: JsonValue) -> int:
         return parse_amount(resource, text)
     except ParseError as error:
         amount.fail(error.expected)
+
+
+def _time(value: JsonValue) -> float | None:
+    """An instant that may be left out."""
+    if value.is_null:
+        return None
+    try:
+        return parse_timestamp(value.text())
+    except ValueError:
+        value.fail("a time")
 
 
 def _some(value: JsonValue) -> str:

@@ -124,6 +124,7 @@ def _pod(pod: wire.Pod, budget: _Budget) -> Pod:
         reason=status.reason or None,
         message=status.message.decode(errors="replace")[:MESSAGE_CHARACTERS] or None,
         qos_class=status.qos_class or None,
+        started_at=float(status.started_at.seconds) if status.HasField("started_at") else None,
         deleted=metadata.HasField("deleted_at"),
         owner=_controller(budget.counted(metadata.owners)),
         containers=(

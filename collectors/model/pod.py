@@ -68,6 +68,8 @@ class Pod:
     message: str | None = None
     qos_class: str | None = None
     """Guaranteed, Burstable or BestEffort"""
+    started_at: float | None = None
+    """status.startTime, when the kubelet took it up: seconds since the epoch, whole ones; None until it says so"""
     deleted: bool = False
     """Whether it has been asked to end (metadata.deletionTimestamp)"""
     owner: Owner | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from collectors.model.pod import Amounts, ContainerRole, Pod, PodContainer
@@ -91,6 +92,8 @@ def _amounts(amounts: Amounts) -> Object | None:
 
 def _status(pod: Pod) -> Object:
     status: Object = {"phase": pod.phase, "hostIP": "192.0.2.2", "conditions": [{"type": "Ready"}]}
+    if pod.started_at is not None:
+        status["startTime"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(pod.started_at))
     for key, word in (("reason", pod.reason), ("message", pod.message), ("qosClass", pod.qos_class)):
         if word is not None:
             status[key] = word

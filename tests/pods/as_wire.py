@@ -104,7 +104,9 @@ def _amounts(number: int, amounts: Amounts) -> bytes:
 
 
 def _status(pod: Pod) -> bytes:
-    parts = [field(1, pod.phase), field(2, field(1, "Ready")), field(5, "192.0.2.2"), field(7, _TIME)]
+    parts = [field(1, pod.phase), field(2, field(1, "Ready")), field(5, "192.0.2.2")]
+    if pod.started_at is not None:
+        parts.append(field(7, b"\x08" + _varint(int(pod.started_at))))
     for number, word in ((3, pod.message), (4, pod.reason), (9, pod.qos_class)):
         if word is not None:
             parts.append(field(number, word))

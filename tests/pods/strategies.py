@@ -42,6 +42,7 @@ def pods() -> st.SearchStrategy[Pod]:
         reason=_WORDS,
         message=_WORDS,
         qos_class=st.none() | st.sampled_from(("Guaranteed", "Burstable", "BestEffort")),
+        started_at=st.none() | st.integers(min_value=0, max_value=4_000_000_000).map(float),
         deleted=st.booleans(),
         owner=st.none() | st.builds(Owner, kind=NAMES, name=NAMES),
         containers=st.builds(lambda first, then: first + then, init, containers(ContainerRole.APP)),

@@ -66,6 +66,14 @@ def test_an_amount_that_is_no_quantity_is_malformed(amount: Any) -> None:
         pod_from_json(told)
 
 
+@pytest.mark.parametrize("time", ["yesterday", 7, {}])
+def test_a_start_that_is_no_time_is_malformed(time: Any) -> None:
+    told = pod_object(POD)
+    told["status"]["startTime"] = time
+    with pytest.raises(ParseError, match=r"a time at .*startTime"):
+        pod_from_json(told)
+
+
 @pytest.mark.parametrize("key", ["namespace", "name", "uid"])
 @pytest.mark.parametrize("value", [None, 7, ""])
 def test_a_pod_without_a_full_name_is_malformed(key: str, value: Any) -> None:
