@@ -1,79 +1,133 @@
-"""The NodeResourceTopology of a machine (`topology.node.k8s.io/v1alpha2`), as a JSON-ready dict. Pure.
+"""The NodeResourceTopology of a machine (`topology.node.k8s.io/v1alpha2`), as a JSON-ready dict. Pure; docs/nrt.md.
 
 What the consumer does with it decides what is in it: the scheduler's NodeResourceTopologyMatch plugin reads zones of
 type `Node` named `node-<id>` with an id below 64, takes `available` of every resource, and refuses a Guaranteed pod
 that asks for cpu, memory or hugepages which no zone names.
 
-- **cpu** is the online CPUs of the NUMA node.
-- **memory** is MemTotal less what hugepages take, as the kubelet's memory manager counts it.
-- **hugepages-<size>** is the pool in bytes. A known 0 is published: the kernel has that size, and nothing of it.
-- A quantity that is unknown is left out, never 0.
+The figures are the ledger's (agent.placement): what the kubelet can give from each NUMA node and what is left of it;
+where it binds a resource to no node, or where there is no kubelet, what the kernel shows. A quantity that is unknown
+is left out, never 0. While a kubelet has not said what it can give or who holds it, there is nothing to publish: an
+object without those figures would be worse than none, and worse than the one that may be there already.
 
-Without a kubelet nothing is reserved and nothing is allocated as far as we can know, so capacity, allocatable and
-available are the same, and the attribute SOURCE says `machine`.
-
-Left out are zones that hold nothing that a pod can be given: empty nodes, and the memory of GPUs and other
-accelerators, which their driver hands out and not the kubelet. A node of memory alone is a zone, be it RAM without
-CPUs or memory that the system uses like RAM (CXL, high-bandwidth memory). An accelerator's memory node stays too as
-soon as it holds something allocatable: CPUs, or hugepages.
+Left out are zones that hold nothing which a pod can be given, and ids that no scheduler can take.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from collectors.model import HugePagePool, NumaKind, NumaNode, NumaTopology, PciDevice, Snapshot
+from agent.placement.ledger import derive_ledger
+from agent.placement.model import Amount, Basis, Ledger, Zone, hugepages_resource
+from agent.views.exclusions import without_namespaces
+from agent.views.fingerprinted import FingerprintMethod, fingerprinted_pods
+from agent.views.nrt_attributes import (
+    FINGERPRINT,
+    FINGERPRINT_METHOD,
+    INFERRED,
+    LEFT_OUT,
+    SOURCE,
+    Attribute,
+    attribute_list,
+    attributes_of_config,
+    attributes_of_ledger,
+    topology_policies,
+)
+from collectors.model import NumaNode, Snapshot
+from collectors.parse import format_id_list
 
 API_VERSION = "topology.node.k8s.io/v1alpha2"
 KIND = "NodeResourceTopology"
-SOURCE = "numascope.dev/source"
-"""The attribute that tells where the numbers come from: `machine` where no kubelet was asked"""
 
 MAX_ZONE_ID = 63
 """The plugin indexes 64 zones after testing for more than 64, so `node-64` ends the scheduler; higher ids it skips."""
 
-_ACCELERATORS = frozenset({0x03, 0x12})
-"""PCI base classes whose memory a driver of their own hands out: display controllers, processing accelerators"""
 
-_QUANTITY_UNITS = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NrtOptions:
+    """What a person may choose about the object."""
+
+    fingerprint: FingerprintMethod = FingerprintMethod.ALL
+    exclude_resources: tuple[str, ...] = ()
+    """Resources that no zone names"""
+    exclude_namespaces: tuple[str, ...] = ()
+    """Namespaces whose pods count as if they held nothing; in the fingerprint they stay, since the scheduler has them"""
 
 
-def derive_nrt(snapshot: Snapshot, *, node_name: str) -> dict[str, Any] | None:
-    """The object that would be published, or None where no zone is known (see `missing_reason`)."""
-    numa = snapshot.numa.facts
-    zones = [] if numa is None else _zones(numa, snapshot.pci.facts or ())
-    if not zones:
+PLAIN = NrtOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Publishable:
+    """What of a ledger goes into the object."""
+
+    zones: tuple[tuple[Zone, tuple[Amount, ...]], ...]
+    """Each with the amounts that are published of it"""
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        return tuple(zone.id for zone, _ in self.zones)
+
+    @property
+    def resources(self) -> frozenset[str]:
+        return frozenset(amount.resource for _, amounts in self.zones for amount in amounts)
+
+
+def nrt_ledger(snapshot: Snapshot, options: NrtOptions = PLAIN) -> Ledger:
+    """The ledger whose figures the object carries."""
+    return derive_ledger(without_namespaces(snapshot, options.exclude_namespaces))
+
+
+def derive_nrt(
+    snapshot: Snapshot, *, node_name: str, ledger: Ledger | None = None, options: NrtOptions = PLAIN
+) -> dict[str, Any] | None:
+    """The object that would be published, or None where there is none (see `missing_reason`).
+
+    Args:
+        snapshot: the machine and its kubelet.
+        node_name: the name of the node, and of the object.
+        ledger: `nrt_ledger` of the same snapshot and options, where the caller has it already.
+        options: what is wanted.
+    """
+    ledger = nrt_ledger(snapshot, options) if ledger is None else ledger
+    shown = _publishable(ledger, options)
+    if _missing(snapshot, ledger, shown) is not None:
         return None
-    return {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
-        "metadata": {"name": node_name},
-        "attributes": [{"name": SOURCE, "value": "machine"}],
-        "zones": zones,
-    }
+    nrt: dict[str, Any] = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": node_name}}
+    attributes: list[Attribute] = [(SOURCE, "machine")]
+    vectors: dict[int, Attribute] = {}
+    if snapshot.kubelet is not None:
+        config = snapshot.kubelet.config.facts
+        placement, vectors = _placement(snapshot, shown)
+        attributes = [
+            (SOURCE, "kubelet"),
+            *(attributes_of_config(config) if config is not None else ()),
+            *attributes_of_ledger(ledger),
+            *_fingerprint(snapshot, ledger, shown, options),
+            *placement,
+        ]
+        if config is not None and (policies := topology_policies(config)):
+            nrt["topologyPolicies"] = policies
+    left_out = _left_out(ledger)
+    if left_out:
+        attributes.append((LEFT_OUT, format_id_list(frozenset(left_out))))
+    nrt["attributes"] = attribute_list(attributes)
+    nrt["zones"] = list(_zones(snapshot, shown, vectors))
+    return nrt
 
 
-def missing_reason(snapshot: Snapshot) -> str | None:
+def missing_reason(
+    snapshot: Snapshot, *, ledger: Ledger | None = None, options: NrtOptions = PLAIN
+) -> str | None:
     """Why there is nothing to publish; None where there is."""
-    numa = snapshot.numa.facts
-    if numa is None:
-        return f"the NUMA nodes are unknown: {snapshot.numa.error or 'they were not read yet'}"
-    if not _zones(numa, snapshot.pci.facts or ()):
-        return "no NUMA node holds CPUs, memory or hugepages that are known"
-    return None
+    ledger = nrt_ledger(snapshot, options) if ledger is None else ledger
+    return _missing(snapshot, ledger, _publishable(ledger, options))
 
 
-def zones_left_out(snapshot: Snapshot) -> tuple[int, ...]:
+def zones_left_out(snapshot: Snapshot, *, ledger: Ledger | None = None) -> tuple[int, ...]:
     """Ids of the NUMA nodes that hold something but whose id no scheduler can take, ascending."""
-    numa, pci = snapshot.numa.facts, snapshot.pci.facts or ()
-    if numa is None:
-        return ()
-    return tuple(
-        node.id
-        for node in numa.nodes
-        if node.id > MAX_ZONE_ID and _holds_something(_amounts(node, numa, pci))
-    )
+    return _left_out(derive_ledger(snapshot) if ledger is None else ledger)
 
 
 def zone_name(node_id: int) -> str:
@@ -83,85 +137,104 @@ def zone_name(node_id: int) -> str:
 
 def format_page_size(size_bytes: int) -> str:
     """A page size in Kubernetes' notation: `64Ki`, `2Mi`, `1Gi`, `16Gi`."""
-    unit = 0
-    while size_bytes and size_bytes % 1024 == 0 and unit < len(_QUANTITY_UNITS) - 1:
-        size_bytes //= 1024
-        unit += 1
-    return f"{size_bytes}{_QUANTITY_UNITS[unit]}"
+    return hugepages_resource(size_bytes).partition("-")[2]
 
 
-def _zones(numa: NumaTopology, pci: Iterable[PciDevice]) -> list[dict[str, Any]]:
-    amounts = {node.id: _amounts(node, numa, pci) for node in numa.nodes}
-    nodes = [node for node in numa.nodes if node.id <= MAX_ZONE_ID and _holds_something(amounts[node.id])]
-    nodes.sort(key=lambda node: node.id)
-    ids = {node.id for node in nodes}
-    return [_zone(node, amounts[node.id], ids) for node in nodes]
+def _missing(snapshot: Snapshot, ledger: Ledger, shown: _Publishable) -> str | None:
+    if snapshot.numa.facts is None:
+        return f"the NUMA nodes are unknown: {snapshot.numa.error or 'they were not read yet'}"
+    if ledger.unknown:
+        kubelet = snapshot.kubelet
+        error = kubelet and (kubelet.allocations.error or kubelet.allocatable.error)
+        return f"not known yet: {', '.join(ledger.unknown)}" + (f" ({error})" if error else "")
+    if not shown.zones:
+        return "no NUMA node holds CPUs, memory or hugepages that are known"
+    return None
 
 
-def _zone(node: NumaNode, amounts: dict[str, int], ids: set[int]) -> dict[str, Any]:
-    zone: dict[str, Any] = {"name": zone_name(node.id), "type": "Node"}
-    costs = [
+def _left_out(ledger: Ledger) -> tuple[int, ...]:
+    return tuple(zone.id for zone in ledger.zones if zone.id > MAX_ZONE_ID)
+
+
+def _publishable(ledger: Ledger, options: NrtOptions) -> _Publishable:
+    zones = []
+    for zone in ledger.zones:
+        amounts = tuple(
+            amount
+            for amount in zone.amounts
+            if amount.resource not in options.exclude_resources
+            and amount.allocatable is not None
+            and amount.available is not None
+        )
+        if zone.id <= MAX_ZONE_ID and any(amount.capacity for amount in amounts):
+            zones.append((zone, amounts))
+    return _Publishable(zones=tuple(zones))
+
+
+def _fingerprint(
+    snapshot: Snapshot, ledger: Ledger, shown: _Publishable, options: NrtOptions
+) -> Iterator[Attribute]:
+    from agent.views.fingerprint import pod_fingerprint  # noqa: PLC0415 - xxhash, which no machine alone needs
+
+    if snapshot.kubelet is None:
+        return
+    pods = fingerprinted_pods(
+        snapshot.kubelet,
+        options.fingerprint,
+        now=snapshot.taken_at,
+        published=shown.resources,
+        binds_memory=ledger.memory_basis is Basis.KUBELET,
+    )
+    if pods is not None:
+        yield FINGERPRINT, pod_fingerprint(pods)
+        yield FINGERPRINT_METHOD, options.fingerprint.value
+
+
+def _placement(snapshot: Snapshot, shown: _Publishable) -> tuple[tuple[Attribute, ...], dict[int, Attribute]]:
+    """The attribute of the object and those of zones, by node; none where ids have gaps, for which there are no words."""
+    from agent.views import numaplacement, placed  # noqa: PLC0415 - xxhash, as above
+
+    if shown.ids != tuple(range(len(shown.ids))):
+        return (), {}
+    containers = placed.placed_containers(snapshot, published=shown.resources)
+    placement = numaplacement.derive_numaplacement(containers, numa_nodes=len(shown.ids))
+    if placement is None:  # something sits on a node that has no zone
+        return (), {}
+    vectors = {node: (numaplacement.VECTOR_ATTRIBUTE, vector) for node, vector in placement.vectors}
+    return ((numaplacement.METADATA_ATTRIBUTE, placement.metadata),), vectors
+
+
+def _zones(
+    snapshot: Snapshot, shown: _Publishable, vectors: dict[int, Attribute]
+) -> Iterator[dict[str, Any]]:
+    nodes = {node.id: node for node in (snapshot.numa.facts.nodes if snapshot.numa.facts else ())}
+    ids = frozenset(shown.ids)
+    for zone, amounts in shown.zones:
+        body: dict[str, Any] = {"name": zone_name(zone.id), "type": "Node"}
+        if costs := _costs(nodes.get(zone.id), ids):
+            body["costs"] = costs
+        inferred = [amount.resource for amount in amounts if amount.inferred]
+        attributes = [(INFERRED, ",".join(inferred))] if inferred else []
+        if zone.id in vectors:
+            attributes.append(vectors[zone.id])
+        if attributes:
+            body["attributes"] = attribute_list(attributes)
+        body["resources"] = [_resource(amount) for amount in amounts]
+        yield body
+
+
+def _costs(node: NumaNode | None, ids: Iterable[int]) -> list[dict[str, Any]]:
+    return [
         {"name": zone_name(other), "value": distance}
-        for other, distance in sorted(node.distances)
+        for other, distance in sorted(node.distances if node is not None else ())
         if other in ids
     ]
-    if costs:
-        zone["costs"] = costs
-    zone["resources"] = [
-        {"name": name, "capacity": str(amount), "allocatable": str(amount), "available": str(amount)}
-        for name, amount in sorted(amounts.items())
-    ]
-    return zone
 
 
-def _holds_something(amounts: dict[str, int]) -> bool:
-    return any(amounts.values())
-
-
-def _amounts(node: NumaNode, numa: NumaTopology, pci: Iterable[PciDevice]) -> dict[str, int]:
-    """What is known of a node's resources, by Kubernetes' names."""
-    amounts: dict[str, int] = {}
-    if node.cpus_known:
-        amounts["cpu"] = len(node.cpus)
-    pools = _pools(node, numa)
-    hugepages = None if pools is None else _pool_bytes(pools)
-    if node.memory_total_bytes is not None and hugepages is not None and not _is_accelerators(node, pci):
-        amounts["memory"] = max(node.memory_total_bytes - hugepages, 0)
-    for pool in pools or ():
-        if pool.total is not None:
-            name = f"hugepages-{format_page_size(pool.page_size_bytes)}"
-            amounts[name] = pool.total * pool.page_size_bytes
-    return amounts
-
-
-def _pools(node: NumaNode, numa: NumaTopology) -> tuple[HugePagePool, ...] | None:
-    """The node's own pools; None where there are hugepages but nobody knows on which node they lie."""
-    if numa.hugepages_per_node or node.hugepages:
-        return node.hugepages
-    if len(numa.nodes) == 1:
-        return numa.machine_hugepages
-    return None if _pool_bytes(numa.machine_hugepages) != 0 else ()
-
-
-def _pool_bytes(pools: Iterable[HugePagePool]) -> int | None:
-    """What the pools take of memory (surplus pages are in the total); None where one of them is unknown."""
-    taken = 0
-    for pool in pools:
-        if pool.total is None:
-            return None
-        taken += pool.total * pool.page_size_bytes
-    return taken
-
-
-def _is_accelerators(node: NumaNode, pci: Iterable[PciDevice]) -> bool:
-    """Whether the memory is that of a GPU or another accelerator.
-
-    Memory that came through dax (CXL, high-bandwidth) serves the system like any other. Where it is not known whose
-    memory it is, it is taken for an accelerator's: memory that no pod may have must not be promised to one.
-    """
-    if node.kind is not NumaKind.DEVICE_MEMORY:
-        return False
-    owner = next((device for device in pci if device.address == node.memory_device), None)
-    if owner is None:
-        return node.memory_device is None or ":" in node.memory_device
-    return owner.base_class is None or owner.base_class in _ACCELERATORS
+def _resource(amount: Amount) -> dict[str, str]:
+    return {
+        "name": amount.resource,
+        "capacity": str(amount.capacity),
+        "allocatable": str(amount.allocatable),
+        "available": str(amount.available),
+    }

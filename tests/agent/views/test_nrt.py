@@ -155,11 +155,8 @@ def test_empty_nodes_are_no_zones() -> None:
     assert list(zones(memory)) == ["node-0"]
 
 
-def test_memory_without_cpus_is_a_zone_with_no_cpus() -> None:
-    assert amounts(zones(numa(node(0, ids(0, 0)), node(1)))["node-1"]) == {
-        "cpu": "0",
-        "memory": str(64 * GIB),
-    }
+def test_memory_without_cpus_is_a_zone_of_memory_alone() -> None:
+    assert amounts(zones(numa(node(0, ids(0, 0)), node(1)))["node-1"]) == {"memory": str(64 * GIB)}
 
 
 @pytest.mark.parametrize(
@@ -185,7 +182,7 @@ def test_an_accelerators_node_is_a_zone_once_it_holds_hugepages() -> None:
     gpu = function("0000:01:00.0", 0x030200)
     owned = node(1, kind=NumaKind.DEVICE_MEMORY, memory_device=gpu.address, hugepages=(pool(2 * MIB, 4),))
     found = zones(numa(node(0, ids(0, 0)), owned), gpu)
-    assert amounts(found["node-1"]) == {"cpu": "0", "hugepages-2Mi": str(8 * MIB)}
+    assert amounts(found["node-1"]) == {"hugepages-2Mi": str(8 * MIB)}
 
 
 def test_without_facts_or_zones_there_is_nothing_to_publish_and_a_reason() -> None:
