@@ -54,6 +54,22 @@ format: $(READY) ## Rewrite the code in the house's format
 e2e: $(READY) ## Test against a real kubelet and API server (root; builds Kubernetes once: 10 minutes)
 	@$(BIN)/pytest -m e2e tests/e2e $(ARGS)
 
+.PHONY: bed-up
+bed-up: $(READY) ## Start a kubelet and API server to play with, and leave them running (ARGS="--machine sparse")
+	@$(BIN)/python -m tests.e2e.bed up $(ARGS)
+
+.PHONY: bed-down
+bed-down: $(READY) ## End what bed-up started
+	@$(BIN)/python -m tests.e2e.bed down
+
+.PHONY: demo
+demo: $(READY) ## A kubelet, the agent, and pods that come, go and are refused, until Ctrl-C
+	@$(BIN)/python -m tests.e2e.bed demo $(ARGS)
+
+.PHONY: bench-e2e
+bench-e2e: $(READY) ## Measure freshness, writes, memory and CPU of the agent beside a real kubelet (ARGS="--json FILE")
+	@$(BIN)/python -m tests.e2e.bench $(ARGS)
+
 .PHONY: corpus
 corpus: $(READY) ## Collect every TREES/*.tar.xz and write one OUT/<tree>.json (make corpus TREES=DIR OUT=DIR)
 	@$(BIN)/python -m tests.corpus "$(TREES)" "$(OUT)"

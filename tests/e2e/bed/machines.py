@@ -38,6 +38,14 @@ MEMORY_ONLY = MachineSpec(
     ),
 )
 
+MACHINES = {
+    "two-sockets": TWO_SOCKETS,
+    "sub-numa": SUB_NUMA,
+    "sparse": SPARSE,
+    "memory-only": MEMORY_ONLY,
+}
+"""By the name that commands take"""
+
 
 def usual_devices(nodes: tuple[int, ...]) -> DeviceSpec:
     """Devices on every node, on two, without topology, sick, and a resource that fails every allocation."""
