@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import TypeVar
 
 from agent.clock import Clock
 from collectors.errors import NumascopeError
+
+T = TypeVar("T")
 
 
 class RootEndedError(NumascopeError):
@@ -29,6 +32,23 @@ async def run_roots(roots: Mapping[str, Coroutine[None, None, None]]) -> None:
 async def _guard(name: str, root: Coroutine[None, None, None]) -> None:
     await root
     raise RootEndedError(f"the task {name!r} ended by itself; this is a defect")
+
+
+async def race(*contenders: Coroutine[None, None, T]) -> T:
+    """Runs all until the first one ends, whose result or error is ours; the others are cancelled and waited for.
+
+    Unlike a TaskGroup, which up to Python 3.12 leaves marks of its own cancelling on whoever waits in it, this may
+    fail often within one task.
+    """
+    tasks = [asyncio.create_task(each) for each in contenders]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        first = next(task for task in tasks if task.done())
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return first.result()
 
 
 class WakeUp:

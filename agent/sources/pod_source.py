@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Never, Protocol
 
 from agent.clock import Clock
 from agent.sources.pod_store import PodListener, PodStore
+from agent.supervise import race
 
 log = logging.getLogger(__name__)
 
@@ -113,19 +113,9 @@ class PodFeed:
 
     async def _follow(self, source: PodSource, better: Sequence[PodSource]) -> str | None:
         """Until it gives up, which returns why, or a better one works, which returns None."""
-        async with asyncio.TaskGroup() as group:
-            following = group.create_task(source.follow(self._store), name="pods")
-            waiting = [group.create_task(self._until_it_works(each)) for each in better]
-            await asyncio.wait((following, *waiting), return_when=asyncio.FIRST_COMPLETED)
-            for task in waiting:
-                task.cancel()
-            if not following.done():
-                following.cancel()
-                return None
-        return following.result()
+        return await race(source.follow(self._store), *(self._until_it_works(each) for each in better))
 
     async def _until_it_works(self, source: PodSource) -> None:
-        while True:
+        await self._clock.sleep(source.recheck_seconds)
+        while await source.prepare() is not None:
             await self._clock.sleep(source.recheck_seconds)
-            if await source.prepare() is None:
-                return

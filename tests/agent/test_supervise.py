@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agent.supervise import Backoff, RootEndedError, TokenBucket, WakeUp, keep_doing, run_roots
+from agent.supervise import Backoff, RootEndedError, TokenBucket, WakeUp, keep_doing, race, run_roots
 from tests.fakes.clock import FakeClock, settle
 
 PERIOD = 60.0
@@ -143,3 +143,54 @@ def test_backoff_repeats_its_last_delay_and_starts_over_after_success() -> None:
     assert [backoff.failed() for _ in range(5)] == [1.0, 5.0, 30.0, 30.0, 30.0]
     backoff.succeeded()
     assert backoff.failed() == 1.0
+
+
+async def _ends(*, after_turns: int, error: Exception | None = None) -> int:
+    for _ in range(after_turns):
+        await asyncio.sleep(0)
+    if error is not None:
+        raise error
+    return after_turns
+
+
+async def _runs_for_ever(cancelled: list[str]) -> int:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        cancelled.append("cancelled")
+    return 0
+
+
+@pytest.mark.asyncio
+async def test_a_race_is_won_by_the_first_to_end_and_the_others_are_cancelled() -> None:
+    cancelled: list[str] = []
+    assert await race(_runs_for_ever(cancelled), _ends(after_turns=9), _ends(after_turns=2)) == 2
+    assert cancelled == ["cancelled"]
+
+
+@pytest.mark.asyncio
+async def test_a_race_fails_as_its_first_fails_and_leaves_no_cancellation_behind() -> None:
+    cancelled: list[str] = []
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            await race(_runs_for_ever(cancelled), _ends(after_turns=1, error=ZeroDivisionError()))
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    assert len(cancelled) == 3
+
+
+@pytest.mark.asyncio
+async def test_a_race_that_is_cancelled_is_cancelled_even_where_a_contender_fails_just_then() -> None:
+    async def fails_when_told(told: asyncio.Event) -> None:
+        await told.wait()
+        raise ZeroDivisionError
+
+    told, cancelled = asyncio.Event(), list[str]()
+    task = asyncio.create_task(race(fails_when_told(told), _runs_for_ever(cancelled)))
+    await settle()
+    told.set()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert cancelled == ["cancelled"]

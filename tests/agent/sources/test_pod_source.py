@@ -123,9 +123,8 @@ async def test_a_defect_in_a_source_is_not_hidden() -> None:
     task = asyncio.create_task(feed.run())
     await settle()
     source.break_down()
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(ZeroDivisionError):
         await task
-    assert caught.group_contains(ZeroDivisionError)
 
 
 @pytest.mark.asyncio
