@@ -48,6 +48,17 @@ class ScriptedApiServer:
         self._answers = deque(answers)
         self._closing = asyncio.Event()
         self.url = ""
+        self.runner: web.AppRunner
+
+    def end_streams(self) -> None:
+        """Ends every answer that stayed open, in good order."""
+        self._closing.set()
+        self._closing = asyncio.Event()
+
+    async def stop(self) -> None:
+        """Goes away before its block ends."""
+        self.end_streams()
+        await self.runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         text = await request.text()
@@ -78,7 +89,7 @@ async def serve(*answers: Answer) -> AsyncIterator[ScriptedApiServer]:
     server = ScriptedApiServer(*answers)
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", server._handle)
-    runner = web.AppRunner(application)
+    server.runner = runner = web.AppRunner(application)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -87,5 +98,4 @@ async def serve(*answers: Answer) -> AsyncIterator[ScriptedApiServer]:
     try:
         yield server
     finally:
-        server._closing.set()
-        await runner.cleanup()
+        await server.stop()
