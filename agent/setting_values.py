@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 
 from collectors.parse import ParseError, format_id_list, parse_id_list
 
@@ -36,6 +37,25 @@ def _host_and_port(text: str) -> str:
         raise ValueError("expected an address with or without a port, such as 10.0.0.7 or [fd00::7]:10250")
     host = f"[{match[1]}]" if match[1] else match[2]
     return f"{host}:{port}"
+
+
+def parse_absolute_path(text: str) -> str:
+    """A path from the root on, without a slash at its end."""
+    if not text.startswith("/") or not text.strip("/"):
+        raise ValueError("expected a path that begins with a slash, such as /var/lib/kubelet")
+    return text.rstrip("/")
+
+
+def some_of(*words: str) -> Callable[[str], tuple[str, ...]]:
+    """A parser for some of these words with commas between, in the order given here; `off` is none of them."""
+
+    def parse_words(text: str) -> tuple[str, ...]:
+        chosen = {word.strip() for word in text.split(",")}
+        if chosen != {"off"} and not chosen <= {*words}:
+            raise ValueError(f"expected {' or '.join(words)}, with commas between, or off")
+        return tuple(word for word in words if word in chosen)
+
+    return parse_words
 
 
 def parse_cpu_list(text: str) -> str:

@@ -16,11 +16,13 @@ from typing import Any, cast
 
 from agent.setting_values import (
     KUBELET_PORT,
+    parse_absolute_path,
     parse_cpu_list,
     parse_kubelet_address,
     parse_label_prefix,
     parse_namespaces,
     parse_resources,
+    some_of,
 )
 from collectors.errors import NumascopeError
 
@@ -216,6 +218,13 @@ class Settings:
         help="whether kernel events (udev) wake a reading; off leaves the timer alone",
         why="a change is seen at once; where events cannot be had, the agent says so and the timer stays",
     )
+    kubelet_root: str = _setting(
+        "/var/lib/kubelet",
+        parse_absolute_path,
+        metavar="DIR",
+        help="the kubelet's directory (its --root-dir): pod-resources/kubelet.sock and, from Kubernetes 1.37, pods-api/pods-api.sock below it are asked; its state files are read where they are mounted",
+        why="where kubelets live that were told nothing else",
+    )
     kubelet_address: str | None = _setting(
         None,
         parse_kubelet_address,
@@ -287,6 +296,44 @@ class Settings:
         help="the CPUs that the kubelet keeps from pods (its reservedSystemCPUs), where nothing else tells them",
         why="as above",
         shown_default="unknown",
+    )
+    kubeconfig: str | None = _setting(
+        None,
+        parse_text,
+        metavar="FILE",
+        help="how to reach the API server from outside a pod (needs the package `kubernetes`)",
+        why="in a pod its service account is used",
+        shown_default="none",
+    )
+    publish: tuple[str, ...] = _setting(
+        ("nrt",),
+        some_of("nrt", "numatopology"),
+        metavar="NAMES|off",
+        help="what is kept at the API server, with commas between: nrt (NodeResourceTopology), numatopology (Volcano's); or off",
+        why="what the scheduler reads; without a cluster nothing is published anyway",
+        shown_default="nrt",
+    )
+    labels: str = _setting(
+        "off",
+        one_of("apply", "nfd-file", "off"),
+        metavar="apply|nfd-file|off",
+        help="how the node gets labels: applied to it (needs the right to patch nodes), by a feature file of node-feature-discovery, or not at all",
+        why="no right is asked for that not everybody needs",
+    )
+    on_conflict: str = _setting(
+        "yield",
+        one_of("yield", "force"),
+        metavar="yield|force",
+        help="what happens where another manager goes on to set the fields that we publish: they are left to it, or taken back for ever",
+        why="two that both insist would write without end",
+    )
+    write_spread: float = _setting(
+        0.0,
+        bounded(parse_duration, least=0.0, most=600.0),
+        metavar="DURATION",
+        help="over how long a fleet that starts at once spreads its first writes and its reconnects",
+        why="a small cluster need not wait; 25s for 5,000 nodes",
+        shown_default="0s",
     )
     fingerprint: str = _setting(
         "all",

@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.setting_values import (
+    parse_absolute_path,
     parse_cpu_list,
     parse_kubelet_address,
     parse_label_prefix,
     parse_namespaces,
     parse_resources,
+    some_of,
 )
 
 
@@ -66,3 +68,23 @@ def test_a_prefix_ends_with_its_slash() -> None:
     for text in ("", "/", "a/b", "Upper.dev"):
         with pytest.raises(ValueError, match="expected a DNS name"):
             parse_label_prefix(text)
+
+
+def test_a_path_begins_with_a_slash_and_does_not_end_with_one() -> None:
+    assert (
+        parse_absolute_path("/var/lib/kubelet/")
+        == parse_absolute_path("/var/lib/kubelet")
+        == "/var/lib/kubelet"
+    )
+    for text in ("", "/", "//", "var/lib"):
+        with pytest.raises(ValueError, match="expected a path"):
+            parse_absolute_path(text)
+
+
+def test_some_of_a_few_words_stand_in_their_own_order_and_off_is_none() -> None:
+    parse = some_of("nrt", "numatopology")
+    assert parse("numatopology, nrt") == ("nrt", "numatopology")
+    assert (parse("nrt"), parse("off")) == (("nrt",), ())
+    for text in ("", "nrt,off", "nrt,", "other"):
+        with pytest.raises(ValueError, match="expected nrt or numatopology"):
+            parse(text)
