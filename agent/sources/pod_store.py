@@ -44,6 +44,7 @@ class PodStore:
         self._clock = clock
         self._remembered_refusals = remembered_refusals
         self._pods: dict[str, Pod] = {}
+        self._by_name: dict[tuple[str, str], dict[str, Pod]] = {}
         self._tuple: tuple[Pod, ...] | None = None
         self._refusals: dict[str, None] = {}
         self._complete = False
@@ -60,6 +61,10 @@ class PodStore:
             in_order = sorted(self._pods.values(), key=lambda pod: (pod.namespace, pod.name, pod.uid))
             self._tuple = tuple(in_order)
         return Observed(facts=self._tuple, read_at=self._read_at, error=self._error)
+
+    def named(self, namespace: str, name: str) -> tuple[Pod, ...]:
+        """Those of that name: one, or some that have ended and one that has not. Also before a source told them all."""
+        return tuple(self._by_name.get((namespace, name), {}).values())
 
     def put(self, pod: Pod) -> None:
         """An event: the pod is as it says. The listener is called even where no fact of ours changed: the kubelet
@@ -98,6 +103,7 @@ class PodStore:
         if self._complete:
             self.version += 1
         self._pods.clear()
+        self._by_name.clear()
         self._tuple, self._read_at, self._complete = None, None, False
         self._error = reason
         self._listener.pods_unknown()
@@ -106,6 +112,7 @@ class PodStore:
         if self._pods.get(pod.uid) == pod:
             return False
         self._pods[pod.uid] = pod
+        self._by_name.setdefault((pod.namespace, pod.name), {})[pod.uid] = pod
         self._changed()
         if pod.refused and pod.uid not in self._refusals:
             self._remember(pod.uid)
@@ -115,6 +122,10 @@ class PodStore:
     def _remove(self, uid: str) -> None:
         pod = self._pods.pop(uid, None)
         if pod is not None:
+            namesakes = self._by_name[pod.namespace, pod.name]
+            del namesakes[uid]
+            if not namesakes:
+                del self._by_name[pod.namespace, pod.name]
             self._changed()
             self._listener.pod_changed(pod.namespace, pod.name)
 
