@@ -94,6 +94,11 @@ class Bed:
         """The kubelet's podresources socket, as seen from outside the namespace."""
         return self.kubelet_root / "pod-resources" / "kubelet.sock"
 
+    @property
+    def pods_api_socket(self) -> Path:
+        """The socket of the kubelet's Pods API, as seen from outside the namespace."""
+        return self.kubelet_root / "pods-api" / "pods-api.sock"
+
     def checkpoint(self, name: str) -> Object:
         """One of the kubelet's state files: cpu_manager_state, memory_manager_state, …"""
         content: Object = json.loads((self.kubelet_root / name).read_text())

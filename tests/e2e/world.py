@@ -1,0 +1,66 @@
+"""A bed with the agent on it, and whether what the agent published is right."""
+
+from __future__ import annotations
+
+from tests.e2e.bed.agent import AgentRun
+from tests.e2e.bed.api import NRT_PATH, Object
+from tests.e2e.bed.bed import NODE_NAME, Bed
+from tests.e2e.bed.identity import AgentIdentity
+from tests.e2e.bed.manifests import CRDS, apply_manifests
+from tests.e2e.bed.options import KubeletOptions
+from tests.e2e.bed.processes import wait_until
+from tests.e2e.scenario import delete_pods
+from tests.e2e.truth import differences, published_zones, true_zones
+from tests.hosts.spec import MachineSpec
+
+RIGHT_SECONDS = 2.0
+"""How long the published object may differ from the truth after the last change, or after a fault's end"""
+
+
+class World:
+    """A bed whose kubelet is restarted for other options, and the agent on it."""
+
+    def __init__(self, bed: Bed, spec: MachineSpec) -> None:
+        self.bed, self.spec = bed, spec
+        apply_manifests(bed.api, CRDS)
+        self.identity = AgentIdentity(bed)
+        self.agent: AgentRun | None = None
+
+    def configure(self, options: KubeletOptions) -> None:
+        """A kubelet with these options and no pods, and no object of the agent's."""
+        if self.agent is not None:
+            self.agent.stop()
+        delete_pods(self.bed)
+        if options != self.bed.options:
+            self.bed.stop_part("kubelet")
+            self.bed.forget_allocations()
+            self.bed.start_kubelet(options)
+            self.bed.wait_for_devices()
+        if published_zones(self.bed):
+            self.bed.api.delete(f"{NRT_PATH}/{NODE_NAME}")
+
+    def start_agent(self, *, state_visible: bool) -> None:
+        """A new agent in place of the one that runs."""
+        if self.agent is not None:
+            self.agent.stop()
+        self.agent = AgentRun(self.bed, self.identity, state_visible=state_visible)
+        self.agent.wait_until_ready()
+
+    def differences(self) -> list[str]:
+        """What is not as it must be, once the agent has had its time."""
+        found: list[str] = []
+
+        def right() -> bool:
+            found[:] = differences(true_zones(self.bed, self.spec), published_zones(self.bed))
+            return not found
+
+        try:
+            wait_until(right, what="the right object", seconds=RIGHT_SECONDS)
+        except TimeoutError:
+            assert self.agent is not None
+            return [*found, *self.agent.log().splitlines()[-10:]]
+        return []
+
+    def nrt(self) -> Object:
+        """The published object."""
+        return self.bed.api.get(f"{NRT_PATH}/{NODE_NAME}")
