@@ -30,6 +30,8 @@ class Request:
     """`noderesourcetopologies`, `nodes/configz`; empty for what is no object"""
     uri: str
     user: str
+    received: str
+    """`2026-08-01T12:00:00.123456Z`"""
     status: int | None
     """None while it has not been answered"""
 
@@ -84,5 +86,6 @@ def _request(event: dict[str, Any]) -> Request:
         resource="/".join(part for part in parts if part),
         uri=event["requestURI"],
         user=event["user"]["username"],
+        received=event["requestReceivedTimestamp"],
         status=event.get("responseStatus", {}).get("code"),
     )
