@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from agent.settings import flag_of, rows, variable_of
+from agent.views.labels import LABELS, PREFIX
 from agent.views.metrics.table import TABLE
 
 _SETTINGS = """\
@@ -163,6 +164,24 @@ def _one_line(text: str) -> str:
     return re.sub(r"\bNone\b", "null", " ".join(text.split()))
 
 
+_LABELS = """\
+# Node labels
+
+`make golden` writes this page from the table in `agent/views/labels.py`. Keys are public: renaming one is a breaking
+change.
+
+Labels carry slow facts only, never what is free. `--label-prefix` sets what every key begins with; here it is the
+default.
+
+A label that has nothing to say any more is taken away only when its fact is known to be gone: the hugepages were given
+back, the GPU was pulled. What could not be read keeps the label that it has. `numascope cleanup` takes all of them away.
+
+NVLink has no label yet. Where the kubelet's configuration is unknown its labels are left alone; docs/nrt.md says where
+it is read.
+
+"""
+
+
 def settings_document() -> str:
     """docs/settings.md"""
     return _SETTINGS + _table(
@@ -189,6 +208,14 @@ def metrics_document() -> str:
             (f"`{row.name}`", row.type.value, ", ".join(f"`{label}`" for label in row.labels), row.help)
             for row in TABLE
         ),
+    )
+
+
+def labels_document() -> str:
+    """docs/labels.md"""
+    return _LABELS + _table(
+        ("label", "what it says", "for example"),
+        ((f"`{PREFIX}{row.key}`", row.help, f"`{row.example}`") for row in LABELS),
     )
 
 
