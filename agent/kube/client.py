@@ -141,6 +141,7 @@ class KubeClient:
         async with aclosing(self._lines(path, sent, limits, on_open)) as lines:
             async for line in lines:
                 yield _event(path, line)
+                del line  # what the last event held is not ours to keep until the next one comes
 
     async def _lines(
         self,
@@ -158,15 +159,14 @@ class KubeClient:
                     raise await self._refusal(request, response)
                 if on_open is not None:
                     on_open()
-                pending = bytearray()
-                async for chunk in response.content.iter_any():
-                    pending += chunk
-                    while (end := pending.find(b"\n")) >= 0:
-                        line = bytes(pending[:end])
-                        del pending[: end + 1]
-                        yield line
-                    if len(pending) > ANSWER_LIMIT:
-                        raise KubeUnreachableError(f"{request}: an event of more than {ANSWER_LIMIT} bytes")
+                connection = response.connection
+                try:
+                    async with aclosing(_cut(request, response)) as lines:
+                        async for line in lines:
+                            yield line
+                        del line
+                finally:
+                    _drop(connection)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unreachable(request, error) from error
 
@@ -240,6 +240,25 @@ def _probed_socket(address: aiohttp.AddrInfoType) -> socket.socket:
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_PEER_SECONDS * 1000)
     return opened
+
+
+async def _cut(request: str, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+    """The lines of an answer, however its bytes are cut."""
+    pending = bytearray()
+    async for chunk in response.content.iter_any():
+        pending += chunk
+        while (end := pending.find(b"\n")) >= 0:
+            line = bytes(pending[:end])
+            del pending[: end + 1]
+            yield line
+        if len(pending) > ANSWER_LIMIT:
+            raise KubeUnreachableError(f"{request}: an event of more than {ANSWER_LIMIT} bytes")
+
+
+def _drop(connection: aiohttp.connector.Connection | None) -> None:
+    """Ends the connection of a watch to which nobody listens any more, without waiting for the server's goodbye."""
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
 
 
 async def _bounded(request: str, response: aiohttp.ClientResponse) -> bytes:

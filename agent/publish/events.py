@@ -40,7 +40,7 @@ class Announcer:
         event: Object = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"generateName": f"{name[:200]}.", "namespace": NAMESPACE},
+            "metadata": {"generateName": f"{name[:200]}-", "namespace": NAMESPACE},
             "eventTime": _micro_time(self._clock.wall()),
             "type": "Warning",
             "reason": reason,

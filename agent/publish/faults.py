@@ -64,6 +64,10 @@ _FOR_PEOPLE = frozenset({Reason.FORBIDDEN, Reason.MISSING, Reason.REFUSED})
 RETRY_AFTER_LIMIT = 300.0
 """Seconds of a Retry-After that are believed: a broken proxy must not silence us for a day."""
 
+STARTING_SECONDS = 5.0
+"""What an API server that is just starting asks for with each 503, and is there after one: not waited for. Who sheds
+load says so with a 429, or asks for longer."""
+
 CALM_SECONDS = 30.0
 """Without a fault, until the next one counts as the first again."""
 
@@ -92,7 +96,7 @@ def explain(error: KubeError, kind: Kind) -> Fault:
     if isinstance(error, NotFoundError):
         words = kind.if_missing
     elif isinstance(error, ForbiddenError) and error.right is not None:
-        words = f"the right to {error.right} is missing; deploy/rbac.yaml gives it"
+        words = f"the right to {error.right} is missing; {kind.rights} gives it"
     elif isinstance(error, UnauthorizedError):
         words = "the API server does not accept our token (or it has expired); it is read anew each time"
     return Fault(reason=reason, words=words)
@@ -122,7 +126,15 @@ class Retries:
         if step >= QUICK_SECONDS[-1]:
             step = max(step, self._spread_seconds)
         delay = step * (0.5 + 0.5 * self._chance.random())
-        if isinstance(error, KubeStatusError) and error.retry_after is not None:
-            delay += min(error.retry_after, RETRY_AFTER_LIMIT)
+        delay += _asked_for(error)
         self._calm_from = now + delay + CALM_SECONDS
         return delay
+
+
+def _asked_for(error: KubeError) -> float:
+    """Seconds that the server wants to be left alone."""
+    if not isinstance(error, KubeStatusError) or error.retry_after is None:
+        return 0.0
+    if isinstance(error, ServerError) and error.retry_after <= STARTING_SECONDS:
+        return 0.0
+    return min(error.retry_after, RETRY_AFTER_LIMIT)

@@ -176,6 +176,16 @@ async def test_a_proxy_that_asks_to_wait_for_a_day_is_believed_five_minutes() ->
 
 
 @pytest.mark.asyncio
+async def test_a_server_that_is_just_starting_is_not_waited_for_longer_than_it_takes() -> None:
+    async with keeping() as scene:
+        starting = error_from_status("get /x", 503, {}, retry_after=5.0)
+        scene.cluster.refusals["get"] = deque([starting] * 3)
+        await scene.want(nrt())
+        await scene.clock.advance(1)
+        assert scene.free == "4"
+
+
+@pytest.mark.asyncio
 async def test_a_fleet_spreads_its_reconnects() -> None:
     async with keeping(FakeCluster(), policy=PublishPolicy(write_spread=25.0)) as scene:
         scene.cluster.go_down(FAULTS["unreachable"])
