@@ -97,3 +97,10 @@ def test_near_cpus_may_tell_nothing(near: str) -> None:
 
 def test_on_a_machine_with_one_node_everything_is_there() -> None:
     assert found("anything", nodes=(node(4, "0-7"),)) == on(4)
+
+
+def test_devices_that_were_never_read_have_no_names() -> None:
+    machine = replace(snapshot(None, pci=FUNCTIONS), devices=Observed())
+    finder = DeviceFinder(machine, TWO_NODES.nodes)
+    assert finder.nodes_of("mlx5_0") == on()
+    assert finder.nodes_of(FAR) == on(1)

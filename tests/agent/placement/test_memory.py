@@ -189,6 +189,12 @@ def test_pods_with_a_budget_of_their_own_hold_nothing_beyond_it() -> None:
     assert figures(ledger(picture(held, specs=[pod])), 0, "memory")[2] == 11 * GIB
 
 
+def test_so_do_such_pods_where_the_configuration_is_unknown() -> None:
+    held = listed("a", container(), memory=[block(4 * GIB, 0)])
+    pod = spec("a", init(memory=2 * GIB, running=True), app(running=False), phase="Pending", cpu=2)
+    assert figures(ledger(picture(held, specs=[pod], config=None)), 0, "memory")[2] == 11 * GIB
+
+
 @pytest.mark.parametrize(("gate", "left"), [(True, 13), (False, 14)])
 def test_in_container_scope_the_gate_decides_about_init_containers_of_such_pods(
     gate: bool, left: int
