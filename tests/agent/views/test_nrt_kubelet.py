@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.kube.client import encode
+from agent.views import nrt_attributes, numaplacement
 from agent.views.fingerprint import pod_fingerprint
 from agent.views.fingerprinted import FingerprintMethod
 from agent.views.nrt import NrtOptions, derive_nrt, missing_reason, nrt_ledger, zones_left_out
@@ -280,3 +282,19 @@ def test_a_pod_that_ended_is_gone_whatever_the_kubelet_lists() -> None:
     assert available(published(ended), "cpu") == {"node-0": 3, "node-1": 4}
     off = published(ended, fingerprint=FingerprintMethod.OFF)
     assert "nodeTopologyPodsFingerprint" not in attributes(off)
+
+
+def test_every_attribute_is_in_the_document() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "nrt.md").read_text()
+    written = {
+        name
+        for name in re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+        if "." in name or "opology" in name
+    }
+    names = {
+        value
+        for module in (nrt_attributes, numaplacement)
+        for key, value in vars(module).items()
+        if key.isupper() and isinstance(value, str) and key != "ALPHABET"
+    }
+    assert written == names
