@@ -5,6 +5,7 @@ Prometheus' form.
 """
 
 from agent.views.metrics.families import Family, SurveyHealth, derive_families
+from agent.views.metrics.publishing import PublishHealth
 from agent.views.metrics.table import MetricType, Row
 
-__all__ = ["Family", "MetricType", "Row", "SurveyHealth", "derive_families"]
+__all__ = ["Family", "MetricType", "PublishHealth", "Row", "SurveyHealth", "derive_families"]

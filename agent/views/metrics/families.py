@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from agent import __version__
 from agent.views.metrics import table
 from agent.views.metrics.devices import device_families
 from agent.views.metrics.memory import memory_families
+from agent.views.metrics.publishing import PublishHealth, publishing_families
 from agent.views.nrt import zones_left_out
 from collectors.model import Snapshot
 
@@ -39,9 +40,13 @@ class SurveyHealth:
     age_seconds: float | None = None
 
 
-def derive_families(snapshot: Snapshot | None, health: SurveyHealth) -> tuple[Family, ...]:
+def derive_families(
+    snapshot: Snapshot | None, health: SurveyHealth, published: Sequence[PublishHealth] = ()
+) -> tuple[Family, ...]:
     """Every metric that has a value. An unknown value is no sample; a metric without samples is not there."""
     samples: dict[table.Row, tuple[Sample, ...]] = dict(_agent_samples(health))
+    for row, found in publishing_families(published):
+        samples[row] = tuple(found)
     if snapshot is not None:
         for row, found in _machine_samples(snapshot):
             samples[row] = tuple(found)

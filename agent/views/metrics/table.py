@@ -153,6 +153,44 @@ NRT_LEFT_OUT = Row(
     name="numascope_nrt_zones_left_out",
     help="NUMA nodes that hold something but have an id of 64 or more, which no scheduler can take.",
 )
+PUBLISH_IN_SYNC = Row(
+    name="numascope_publish_in_sync",
+    labels=("kind",),
+    help="Whether what is published is known to be what it should be: 1, or 0 while it is not, or nobody knows. kind "
+    "is NodeResourceTopology, Numatopology, Node (its labels) or FeatureFile.",
+)
+PUBLISH_CONFIRMED = Row(
+    name="numascope_publish_last_success_timestamp_seconds",
+    unit="seconds",
+    labels=("kind",),
+    help="When it was last written, or seen to be as it should be, in seconds since the epoch. Where nothing changes, "
+    "nothing is written or read.",
+)
+PUBLISH_WRITES = Row(
+    name="numascope_publish_writes_total",
+    type=MetricType.COUNTER,
+    labels=("kind",),
+    help="Writes that were accepted since the agent started.",
+)
+PUBLISH_FAILURES = Row(
+    name="numascope_publish_failures_total",
+    type=MetricType.COUNTER,
+    labels=("kind", "reason"),
+    help="Requests that failed since the agent started: unreachable, credentials, unauthorized, forbidden, missing (no "
+    "such kind or Node), conflict, throttled, server, refused, or file.",
+)
+PUBLISH_REPAIRS = Row(
+    name="numascope_publish_repairs_total",
+    type=MetricType.COUNTER,
+    labels=("kind",),
+    help="Times that fields which another manager had set were set again.",
+)
+PUBLISH_YIELDED = Row(
+    name="numascope_publish_yielded",
+    labels=("kind", "manager"),
+    help="Another field manager that insists on our fields and to which they are left (--on-conflict); 1 while they "
+    "are.",
+)
 METRIC_LEFT_OUT = Row(
     name="numascope_metric_samples_left_out",
     labels=("metric",),
@@ -181,6 +219,12 @@ TABLE: tuple[Row, ...] = (
     DEVICE_INFO,
     LINK_DEGRADED,
     NRT_LEFT_OUT,
+    PUBLISH_IN_SYNC,
+    PUBLISH_CONFIRMED,
+    PUBLISH_WRITES,
+    PUBLISH_FAILURES,
+    PUBLISH_REPAIRS,
+    PUBLISH_YIELDED,
     METRIC_LEFT_OUT,
 )
 """In the order in which they are served."""
