@@ -29,7 +29,9 @@ class KubeletPicture:
     """Every pod of this node, ended ones too; facts None where no source of pod specs is open to us"""
     config: Observed[KubeletConfig] = _UNREAD
     checkpoints: KubeletCheckpoints | None = None
-    """None where the kubelet's state files are not mounted"""
+    """Read after the list of pods, so that nobody is listed whom they do not have yet. None where the kubelet's state
+    files are not mounted"""
     own_cpus: IdSet | None = None
     """Cpus_allowed_list of our own process. In a pod without exclusive CPUs that is the kubelet's shared pool, late by
-    its reconcile period (10 s by default); None where it is not known or we are not in such a pod"""
+    its reconcile period (10 s by default); None where it is not known, where we are not in such a pod, and for that
+    long after a pod with exclusive CPUs has gone: it does not show by itself that they are free again"""

@@ -1,0 +1,77 @@
+"""How long the ledger of a node full of pods takes: of the usual most, and of the most that a node may have."""
+
+from __future__ import annotations
+
+import gc
+import time
+
+from agent.placement.ledger import derive_ledger
+from collectors.model import NumaTopology, Snapshot
+from collectors.model.kubelet import Allocatable, DeviceAllocation
+from collectors.parse import format_id_list
+from tests.agent.placement.building import app, block, container, init, listed, node, picture, snapshot, spec
+from tests.agent.placement.recorded import GIB
+from tests.bench.measured import Measured
+
+USUAL_MS = 3.0
+FULL_MS = 15.0
+"""The bounds for 110 pods without devices, and for 500 with 16 devices each"""
+
+NODES = 2
+
+
+def measure_ledger(runs: int) -> list[Measured]:
+    """Milliseconds of CPU for one ledger, from facts that lie in memory."""
+    return [
+        _time(crowded(pods=110, devices_each=0), runs, name="ledger: 110 pods", at_most=USUAL_MS),
+        _time(
+            crowded(pods=500, devices_each=16), runs, name="ledger: 500 pods × 16 devices", at_most=FULL_MS
+        ),
+    ]
+
+
+def crowded(*, pods: int, devices_each: int) -> Snapshot:
+    """A machine whose pods have two CPUs, a GiB and some devices each; every fifth has had an init container."""
+    cpus = 2 * pods + 8
+    each = cpus // NODES
+    numa = NumaTopology(
+        nodes=tuple(
+            node(number, format_id_list(frozenset(range(number * each, (number + 1) * each))), gib=2 * pods)
+            for number in range(NODES)
+        ),
+        from_kernel=True,
+    )
+    places = [frozenset({number}) for number in range(NODES)]
+    devices = tuple(
+        DeviceAllocation(resource="example.com/d", device_id=f"d{at:05}", numa_nodes=places[at % NODES])
+        for at in range(pods * devices_each)
+    )
+    held = [
+        listed(
+            f"p{at:03}",
+            container(
+                cpus=f"{2 * at}-{2 * at + 1}",
+                memory=[block(GIB, at % NODES)],
+                devices=devices[at * devices_each : (at + 1) * devices_each],
+            ),
+        )
+        for at in range(pods)
+    ]
+    first = init(cpu=2, memory=GIB)
+    last = app(cpu=2, memory=GIB)
+    told = [spec(f"p{at:03}", *((first, last) if at % 5 == 0 else (last,))) for at in range(pods)]
+    memory = tuple(block(2 * pods * GIB, number) for number in range(NODES))
+    pool = Allocatable(cpus=frozenset(range(cpus)), devices=devices, memory=memory)
+    return snapshot(picture(*held, specs=told, allocatable=pool), numa)
+
+
+def _time(machine: Snapshot, runs: int, *, name: str, at_most: float) -> Measured:
+    derive_ledger(machine)
+    return Measured(name=name, unit="ms", values=tuple(_one(machine) for _ in range(runs)), at_most=at_most)
+
+
+def _one(machine: Snapshot) -> float:
+    gc.collect()
+    started = time.process_time()
+    derive_ledger(machine)
+    return (time.process_time() - started) * 1000
