@@ -164,7 +164,7 @@ class KubeClient:
                     async with aclosing(_cut(request, response)) as lines:
                         async for line in lines:
                             yield line
-                        del line
+                            del line
                 finally:
                     _drop(connection)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -247,10 +247,12 @@ async def _cut(request: str, response: aiohttp.ClientResponse) -> AsyncGenerator
     pending = bytearray()
     async for chunk in response.content.iter_any():
         pending += chunk
+        del chunk
         while (end := pending.find(b"\n")) >= 0:
             line = bytes(pending[:end])
             del pending[: end + 1]
             yield line
+            del line
         if len(pending) > ANSWER_LIMIT:
             raise KubeUnreachableError(f"{request}: an event of more than {ANSWER_LIMIT} bytes")
 

@@ -134,6 +134,7 @@ class ApiPods:
             async with aclosing(watch) as events:
                 async for event in events:
                     self._take(event, store)
+                    del event  # it holds the whole pod, until the next one comes
         finally:
             lasted = self._clock.monotonic() - opened_at[0] if opened_at else 0.0
             if lasted >= SHORT_SECONDS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Never
 
 from agent.clock import Clock
@@ -62,12 +63,11 @@ class KubeletPods:
         """Asks for a pod that cannot be: what a kubelet answers shows whether it has this API."""
         async with self._client() as client:
             try:
-                await client.get("")
-            except (PodNotFoundError, KubeletStartingError):
-                return None
+                with suppress(PodNotFoundError, KubeletStartingError):
+                    await client.get("")
             except KubeletError as error:
                 return error.reason
-        return "the kubelet answered for a pod that cannot be"
+        return None
 
     async def follow(self, store: PodStore) -> str:
         """Through every restart of the kubelet; ends where the kubelet no longer has the API, or stays away."""
@@ -105,11 +105,9 @@ class KubeletPods:
         while True:
             event = await anext(events)
             self._events += 1
-            if event.type is PodEventType.INITIAL_SYNC_COMPLETE:
+            if event.pod is None:  # INITIAL_SYNC_COMPLETE, the only one without
                 replay.done()
                 self._synced = True
-            elif event.pod is None:
-                continue
             elif event.type is PodEventType.DELETED:
                 store.drop(event.pod.uid)
             elif self._synced:

@@ -256,5 +256,4 @@ async def test_nothing_that_is_kept_holds_a_value_of_the_environment() -> None:
     async with scene_of(listed("a"), watched(*lines)) as scene, scene.following() as task:
         await scene.knows("a", "b")
         await until(lambda: scene.source._version == "3")
-        assert who_holds_secrets(scene.store, scene.source._listed, scene.notes) == []
-        assert task.done() is False
+        assert who_holds_secrets(scene.store, scene.source, task.get_coro()) == []

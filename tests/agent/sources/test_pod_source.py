@@ -109,6 +109,7 @@ async def test_one_that_gives_up_is_followed_by_the_next_after_a_pause() -> None
     async with feeding(clock, first, last) as (feed, store):
         first.give_up("the kubelet is gone")
         await settle()
+        assert feed.choice.name == "first"
         assert (last.asked, store.observed().error) == (0, "the kubelet is gone")
         await clock.advance(CHOOSE_AGAIN_SECONDS)
         assert last.following
