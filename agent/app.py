@@ -8,18 +8,23 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from agent import __version__, footprint
 from agent.clock import Clock, SystemClock
 from agent.hotplug import keep_following
 from agent.settings import Settings
 from agent.supervise import TokenBucket, WakeUp, keep_doing, run_roots
-from agent.surveyor import OpenHost, Surveyor
+from agent.surveyor import OpenHost, Surveyor, SurveyState
 from agent.views.findings import describe_findings, describe_missing
 from agent.web.endpoints import Endpoints
 from agent.web.server import WebServer, bind, url_of
 from collectors.hotplug import EventSource, HotplugError
+from collectors.model import Snapshot
+
+if TYPE_CHECKING:  # what only a node of a cluster pays for
+    from agent.cluster import Cluster
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +37,14 @@ ANSWER_GRACE_SECONDS = 0.4
 STOP_SECONDS = 1.5
 """Until the process ends, whatever hangs: well within the grace period of any supervisor."""
 
-KUBELET_SOCKET = "/var/lib/kubelet/pod-resources/kubelet.sock"
+SETTLE_SECONDS = 5.0
+"""Before the first words, until what is around this machine has answered. A kubelet does within a second."""
 
 Say = Callable[[Sequence[str]], None]
 """Tells a person some lines."""
+
+Join = Callable[[Clock, Callable[[], Snapshot | None]], "Cluster"]
+"""Makes what speaks to a kubelet and a cluster, from a clock and what gives the last survey."""
 
 
 class _StopAsked(Exception):  # noqa: N818 - no error: it unwinds the group of tasks
@@ -57,17 +66,27 @@ class Machine:
     captured: bool = False
 
 
-def run(settings: Settings, machine: Machine, *, say: Say) -> None:
-    """Runs the agent until SIGTERM or SIGINT. Raises ListenError where it cannot serve."""
+def run(settings: Settings, machine: Machine, *, say: Say, join: Join | None = None) -> None:
+    """Runs the agent until SIGTERM or SIGINT; alone, unless there is something to `join`.
+
+    Raises ListenError where it cannot serve.
+    """
     bound = bind(settings.listen)
-    asyncio.run(Agent(settings, machine, bound, say=say, clock=SystemClock()).serve())
+    asyncio.run(Agent(settings, machine, bound, say=say, clock=SystemClock(), join=join).serve())
 
 
 class Agent:
     """One run of the agent."""
 
     def __init__(
-        self, settings: Settings, machine: Machine, bound: socket.socket, *, say: Say, clock: Clock
+        self,
+        settings: Settings,
+        machine: Machine,
+        bound: socket.socket,
+        *,
+        say: Say,
+        clock: Clock,
+        join: Join | None = None,
     ) -> None:
         self._settings = settings
         self._machine = machine
@@ -78,13 +97,16 @@ class Agent:
         self._missing: list[str] = []
         self._told = False
         self.surveyor = Surveyor(machine.open_host, clock=clock, deadline=settings.survey_deadline)
+        self.cluster = None if join is None else join(clock, lambda: self.surveyor.state.snapshot)
+        self._node_name = settings.node_name if self.cluster is None else self.cluster.node_name
         self._web = WebServer(
             Endpoints(
-                lambda: self.surveyor.state,
+                self._state,
                 clock=clock,
-                node_name=settings.node_name,
+                node_name=self._node_name,
                 period=settings.survey_period,
                 deadline=settings.survey_deadline,
+                published=self.cluster,
             ),
             bound,
         )
@@ -99,6 +121,8 @@ class Agent:
             "survey": self._keep_surveying(wake_up),
             "stop": self._raise_when_stopped(),
         }
+        if self.cluster is not None:
+            roots["cluster"] = self.cluster.run()
         if source is not None and self._machine.open_events is not None:
             roots["hotplug"] = keep_following(source, self._machine.open_events, wake_up, self._clock)
         await self._web.start()
@@ -138,12 +162,23 @@ class Agent:
             bucket=TokenBucket(self._clock, burst=WAKE_UP_BURST, refill_seconds=WAKE_UP_REFILL_SECONDS),
         )
 
+    def _state(self) -> SurveyState:
+        """How the surveys go, with what is known of the kubelet in the snapshot."""
+        state = self.surveyor.state
+        if self.cluster is None or state.snapshot is None:
+            return state
+        return replace(state, snapshot=self.cluster.with_kubelet(state.snapshot))
+
     async def _survey(self) -> None:
         await self.surveyor.survey()
+        if self.cluster is not None:
+            self.cluster.surveyed()
         if self._told:
             footprint.tidy_up()
             return
         self._told = True
+        if self.cluster is not None:
+            await self.cluster.settled(SETTLE_SECONDS)
         self._say(self._first_words())
         footprint.forget_the_start()
 
@@ -160,16 +195,23 @@ class Agent:
     def _first_words(self) -> list[str]:
         snapshot = self.surveyor.state.snapshot
         url = url_of(self._bound)
-        lines = [f"numascope {__version__} on node {self._settings.node_name}"]
+        lines = [f"numascope {__version__} on node {self._node_name}"]
         if snapshot is None:
             lines.append(f"  found    nothing yet: {self.surveyor.state.failure}")
         else:
+            kubelet: list[str] = []
+            published: list[str] = []
             if self._machine.captured:
                 self._missing = ["a captured machine: no kernel events, no kubelet"]
-            elif not os.path.exists(KUBELET_SOCKET):  # noqa: PTH110 - pathlib raises where the folder is closed to us
+            elif self.cluster is None:
                 self._missing.append("no kubelet: topology only, nothing about pods")
+            else:
+                kubelet, published, missing = self.cluster.describe()
+                self._missing += missing
             lines += _block("found", describe_findings(snapshot))
+            lines += _block("kubelet", kubelet)
             lines += _block("missing", describe_missing(snapshot, self._missing))
+            lines += _block("keeps", published)
         paths = ("/metrics", "/api/v1/snapshot", "/api/v1/nrt", "/healthz", "/readyz")
         lines += _block("serving", [f"{url}{path}" for path in paths])
         return lines

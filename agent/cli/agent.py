@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from agent import settings
+
+if TYPE_CHECKING:
+    from agent import app
 
 NAME = "agent"
 SUMMARY = "serve this machine's topology: /metrics, JSON, NodeResourceTopology"
@@ -53,12 +57,26 @@ def run(options: argparse.Namespace) -> int:
         captured=chosen.host is not None,
     )
     try:
-        app.run(chosen, machine, say=_teller(chosen.log_format))
+        app.run(chosen, machine, say=_teller(chosen.log_format), join=_surroundings(chosen))
     except ExceptionGroup:
         # What is our own fault ends the process, so that a supervisor starts a healthy one.
         logging.getLogger(__name__).exception("the agent ends; this is a defect, please report it")
         return EXIT_FAULT
     return 0
+
+
+def _surroundings(chosen: settings.Settings) -> app.Join | None:
+    """What the agent has to join; None where this machine is alone, or where another one is served."""
+    import os  # noqa: PLC0415
+
+    from agent.surroundings import is_alone  # noqa: PLC0415
+
+    if chosen.host is not None or is_alone(chosen, os.environ):
+        return None
+    from agent.cluster import Cluster, find_credentials  # noqa: PLC0415 - a machine alone pays for none of it
+
+    credentials = find_credentials(chosen, os.environ)
+    return lambda clock, machine: Cluster(chosen, credentials, clock=clock, machine=machine)
 
 
 def _teller(log_format: str) -> Callable[[Sequence[str]], None]:

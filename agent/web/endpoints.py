@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 from agent import __version__
 from agent.clock import Clock
@@ -66,6 +66,18 @@ class Endpoint:
     answer: Callable[[Query], Answer]
 
 
+class Published(Protocol):
+    """What a node of a cluster publishes."""
+
+    def nrt(self) -> tuple[dict[str, Any] | None, str]:
+        """The NodeResourceTopology as it is published, or None and why there is none."""
+        ...
+
+    def problem(self) -> str | None:
+        """Why what is published may not be what it should be; None where it is known to be."""
+        ...
+
+
 class Endpoints:
     """Answers from the current state; keeps nothing but the last rendered snapshot."""
 
@@ -77,12 +89,15 @@ class Endpoints:
         node_name: str,
         period: float,
         deadline: float,
+        published: Published | None = None,
     ) -> None:
+        """Without `published` the machine is alone, and the NodeResourceTopology is what it would publish."""
         self._state = state
         self._clock = clock
         self._node_name = node_name
         self._period = period
         self._deadline = deadline
+        self._published = published
         self._exposition = Exposition(self._families)
         self._rendered: tuple[Snapshot, bytes, str] | None = None
         self.table = (
@@ -174,15 +189,21 @@ class Endpoints:
         state = self._state()
         if state.snapshot is None:
             return self._unavailable(state.failure or "the first survey has not ended yet")
-        nrt = derive_nrt(state.snapshot, node_name=self._node_name)
+        nrt, reason = self._current_nrt(state.snapshot)
         if nrt is None:
-            return self._unavailable(missing_reason(state.snapshot) or "no zone is known")
+            return self._unavailable(reason or "no zone is known")
         headers = (("Vary", "Accept"),)
         if wanted == "yaml" or (
             wanted is None and prefers(query.header("Accept"), _YAML_TYPES, over="application/json")
         ):
             return Answer(body=_yaml(nrt), content_type=YAML, headers=headers)
         return _json(nrt, headers=headers)
+
+    def _current_nrt(self, snapshot: Snapshot) -> tuple[dict[str, Any] | None, str | None]:
+        if self._published is not None:
+            return self._published.nrt()
+        nrt = derive_nrt(snapshot, node_name=self._node_name)
+        return nrt, missing_reason(snapshot) if nrt is None else None
 
     def _healthz(self, query: Query) -> Answer:
         return _health(
@@ -192,7 +213,10 @@ class Endpoints:
         )
 
     def _readyz(self, query: Query) -> Answer:
-        return _health(readiness_problem(self._state(), now=self._clock.monotonic(), period=self._period))
+        problem = readiness_problem(self._state(), now=self._clock.monotonic(), period=self._period)
+        if problem is None and self._published is not None:
+            problem = self._published.problem()
+        return _health(problem)
 
     def _unavailable(self, reason: str) -> Answer:
         return _error(reason, HTTPStatus.SERVICE_UNAVAILABLE)

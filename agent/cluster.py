@@ -1,0 +1,196 @@
+"""What the agent is beside a reader of its machine, where there is a kubelet or a cluster: the kubelet's picture, kept
+current, and what is published of both together.
+
+Imported only there: a machine alone pays for none of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Never
+
+from agent import __version__
+from agent.clock import Clock
+from agent.kube.client import KubeClient, Object
+from agent.kube.credentials import Credentials, Kubeconfig, NodeIdentity, ServiceAccount
+from agent.kube.errors import CredentialsError
+from agent.kubelet.config_reader import ConfigReader, config_sources, describe_config
+from agent.kubelet.files import KubeletFiles, read_own_cpus
+from agent.kubelet.watcher import KubeletWatcher
+from agent.publications import Publications
+from agent.settings import Settings
+from agent.sources.api_pods import ApiPods
+from agent.sources.kubelet_pods import KubeletPods
+from agent.sources.pod_source import PodSource, PolledPods
+from agent.sources.pod_store import PodListener
+from agent.surroundings import in_pod
+from collectors.hostfs import DirectoryFS
+from collectors.kubelet.podresources import PodResourcesClient
+from collectors.model import Snapshot
+
+log = logging.getLogger(__name__)
+
+PODRESOURCES_SOCKET = "pod-resources/kubelet.sock"
+PODS_API_SOCKET = "pods-api/pods-api.sock"
+
+KUBELET_SECONDS = 5.0
+"""Until a call counts as unanswered"""
+
+
+class Cluster:
+    """One node of a cluster.
+
+    Attributes:
+        node_name: its name: what our token says, else what the settings say.
+        watcher: the kubelet.
+        publications: what is published.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        credentials: Credentials | None,
+        *,
+        clock: Clock,
+        machine: Callable[[], Snapshot | None],
+    ) -> None:
+        """`machine` gives the last survey. Raises CredentialsError where the credentials cannot be used."""
+        self._settings = settings
+        self._credentials = credentials
+        self._clock = clock
+        self._machine = machine
+        self._chance = random.Random()  # noqa: S311 - it spreads attempts, and keeps no secret
+        self._composed: tuple[Snapshot, object, Snapshot] | None = None
+        self._settled = asyncio.Event()
+        self._node = credentials.node() if isinstance(credentials, ServiceAccount) else None
+        self.node_name = settings.node_name if self._node is None else self._node.name
+        if self.node_name != settings.node_name:
+            log.warning(
+                "our token is bound to node %s, which is what we publish, not %s",
+                self.node_name,
+                settings.node_name,
+            )
+        self._client = (
+            None if credentials is None else KubeClient(credentials, user_agent=f"numascope/{__version__}")
+        )
+        root = settings.kubelet_root
+        self.watcher = KubeletWatcher(
+            PodResourcesClient(f"{root}/{PODRESOURCES_SOCKET}", deadline_seconds=KUBELET_SECONDS),
+            socket_path=f"{root}/{PODRESOURCES_SOCKET}",
+            config=ConfigReader(config_sources(settings, credentials), clock=clock),
+            files=KubeletFiles(root),
+            sources=self._sources,
+            clock=clock,
+            on_change=self._publish,
+            own_cpus=(lambda: read_own_cpus(DirectoryFS()))
+            if isinstance(credentials, ServiceAccount)
+            else lambda: None,
+        )
+        self.publications = Publications(
+            settings,
+            self._client,
+            node_name=self.node_name,
+            identity=self._identity,
+            clock=clock,
+            chance=self._chance,
+        )
+
+    async def run(self) -> Never:
+        """Watches and publishes until it is cancelled."""
+        async with AsyncExitStack() as stack:
+            if self._client is not None:
+                await stack.enter_async_context(self._client)
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            group.create_task(self.publications.run(), name="publishing")
+            await self.watcher.run()
+
+    def surveyed(self) -> None:
+        """The machine has been read anew."""
+        self.watcher.devices_changed()
+        self._publish()
+
+    async def settled(self, seconds: float) -> None:
+        """Returns when there is something to say about the kubelet; after that many seconds at the latest."""
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(self._settled.wait())
+            timer = group.create_task(self._clock.sleep(seconds))
+            await asyncio.wait((waiting, timer), return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            timer.cancel()
+
+    def with_kubelet(self, machine: Snapshot) -> Snapshot:
+        """The same machine with what is known of its kubelet now."""
+        picture = self.watcher.picture
+        if self._composed is None or self._composed[0] is not machine or self._composed[1] is not picture:
+            self._composed = (machine, picture, replace(machine, kubelet=picture))
+        return self._composed[2]
+
+    def nrt(self) -> tuple[Object | None, str]:
+        """The NodeResourceTopology as it is published, and why there is none."""
+        return self.publications.nrt, self.publications.no_nrt or ""
+
+    def problem(self) -> str | None:
+        """Why what is published may not be what it should be."""
+        return self.publications.problem
+
+    def describe(self) -> tuple[list[str], list[str], list[str]]:
+        """Lines for people: what is known of the kubelet, what is published, what is missing."""
+        picture, choice = self.watcher.picture, self.watcher.feed.choice
+        kubelet = []
+        if picture.allocations.facts is not None:
+            kubelet.append(
+                f"{len(picture.allocations.facts)} pods are listed at {self._settings.kubelet_root}"
+            )
+        if choice.name is not None:
+            kubelet.append(f"pods come from {choice.name}")
+        kubelet.append(describe_config(picture.config))
+        missing = (
+            [f"no answer from the kubelet: {picture.allocations.error}"] if picture.allocations.error else []
+        )
+        missing += [f"not {name}: {reason}" for name, reason in choice.passed_over]
+        published = [f"{status.kind} {status.name}" for status in self.publications.statuses]
+        if self._client is None:
+            missing.append("no cluster: nothing is published")
+        elif not published:
+            missing.append("nothing is published, as asked")
+        return kubelet, published, missing
+
+    def _sources(self, listener: PodListener) -> Sequence[PodSource]:
+        """Best first."""
+        of_kubelet = KubeletPods(f"{self._settings.kubelet_root}/{PODS_API_SOCKET}", clock=self._clock)
+        polled = PolledPods(listener, clock=self._clock)
+        if self._client is None:
+            return of_kubelet, polled
+        of_server = ApiPods(
+            self._client, node_name=self.node_name, clock=self._clock, random=self._chance.random
+        )
+        return of_kubelet, of_server, polled
+
+    def _publish(self) -> None:
+        if self.watcher.complete:
+            self._settled.set()
+            machine = self._machine()
+            if machine is not None:
+                self.publications.update(self.with_kubelet(machine))
+
+    def _identity(self) -> NodeIdentity | None:
+        """Read anew each time: a Node that was made again has another uid, which a new token tells."""
+        if isinstance(self._credentials, ServiceAccount):
+            with contextlib.suppress(CredentialsError):  # the publishing says so; the Node is the same
+                self._node = self._credentials.node()
+        return self._node
+
+
+def find_credentials(settings: Settings, environ: Mapping[str, str]) -> Credentials | None:
+    """Who we are at the API server: by the kubeconfig that the settings name, else the pod's service account; None
+    where there is neither. Raises CredentialsError where what there is cannot be used."""
+    if settings.kubeconfig is not None:
+        return Kubeconfig(Path(settings.kubeconfig))
+    return ServiceAccount(environment=environ) if in_pod(environ) else None
