@@ -35,6 +35,7 @@ from agent.views.nrt_attributes import (
     topology_policies,
 )
 from collectors.model import NumaNode, Snapshot
+from collectors.model.kubelet_picture import KubeletPicture
 from collectors.parse import format_id_list
 
 API_VERSION = "topology.node.k8s.io/v1alpha2"
@@ -104,7 +105,7 @@ def derive_nrt(
             (SOURCE, "kubelet"),
             *(attributes_of_config(config) if config is not None else ()),
             *attributes_of_ledger(ledger),
-            *_fingerprint(snapshot, ledger, shown, options),
+            *_fingerprint(snapshot.kubelet, ledger, shown, options, now=snapshot.taken_at),
             *placement,
         ]
         if config is not None and (policies := topology_policies(config)):
@@ -172,16 +173,14 @@ def _publishable(ledger: Ledger, options: NrtOptions) -> _Publishable:
 
 
 def _fingerprint(
-    snapshot: Snapshot, ledger: Ledger, shown: _Publishable, options: NrtOptions
+    picture: KubeletPicture, ledger: Ledger, shown: _Publishable, options: NrtOptions, *, now: float
 ) -> Iterator[Attribute]:
     from agent.views.fingerprint import pod_fingerprint  # noqa: PLC0415 - xxhash, which no machine alone needs
 
-    if snapshot.kubelet is None:
-        return
     pods = fingerprinted_pods(
-        snapshot.kubelet,
+        picture,
         options.fingerprint,
-        now=snapshot.taken_at,
+        now=now,
         published=shown.resources,
         binds_memory=ledger.memory_basis is Basis.KUBELET,
     )

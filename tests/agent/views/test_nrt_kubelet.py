@@ -14,10 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.kube.client import encode
+from agent.placement.model import Unplaced
 from agent.views import nrt_attributes, numaplacement
+from agent.views.exclusions import without_namespaces
 from agent.views.fingerprint import pod_fingerprint
 from agent.views.fingerprinted import FingerprintMethod
 from agent.views.nrt import NrtOptions, derive_nrt, missing_reason, nrt_ledger, zones_left_out
+from agent.views.placed import placed_containers
 from collectors.model import Observed, Snapshot
 from collectors.model.kubelet import Allocatable, MemoryBlock
 from collectors.model.kubelet_config import ConfigSource, KubeletConfig
@@ -204,6 +207,39 @@ def test_with_gaps_in_the_ids_there_is_no_placement() -> None:
     )
     assert nrt is not None
     assert "topology.node.k8s.io/numaplacement-metadata" not in attributes(nrt)
+
+
+def test_with_a_container_on_a_node_that_is_no_zone_there_is_no_placement() -> None:
+    pool = replace(POOL, devices=POOL.devices[:1])
+    nrt = published(picture(holds("a", cpus=[5]), pool=pool), exclude_resources=("cpu", "memory"))
+    assert [zone["name"] for zone in nrt["zones"]] == ["node-0"]
+    assert "topology.node.k8s.io/numaplacement-metadata" not in attributes(nrt)
+
+
+def test_without_a_kubelet_nothing_is_placed() -> None:
+    alone = replace(on_two_nodes(picture()), kubelet=None)
+    assert placed_containers(alone, published={"cpu"}) == ()
+
+
+def test_what_is_held_nobody_knows_where_is_said() -> None:
+    ledger = replace(
+        nrt_ledger(on_two_nodes(picture())),
+        unplaced=(
+            Unplaced(resource="cpu", amount=2),
+            Unplaced(resource="cpu", amount=1),
+            Unplaced(resource=GPU, amount=1),
+        ),
+    )
+    nrt = derive_nrt(on_two_nodes(picture()), node_name="n", ledger=ledger)
+    assert nrt is not None
+    assert attributes(nrt)["numascope.dev/unplaced"] == f"cpu=3,{GPU}=1"
+
+
+def test_excluding_namespaces_of_a_kubelet_that_has_not_spoken_changes_nothing() -> None:
+    silent = on_two_nodes(KubeletPicture())
+    assert without_namespaces(silent, ["a"]) == silent
+    alone = replace(silent, kubelet=None)
+    assert without_namespaces(alone, ["a"]) is alone
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace("/", "-"))
