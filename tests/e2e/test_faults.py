@@ -129,24 +129,28 @@ def test_etcd_stalls(world: World) -> None:
 
 
 def test_the_podresources_socket_is_replaced(world: World) -> None:
-    with fault(world), relayed(world.bed.podresources_socket) as relay:
-        run_pods(world.bed, [pod("one", guaranteed(cpu=2))])
-        relay.cut()
-        run_pods(world.bed, [pod("two", guaranteed(cpu=2))])
-        assert world.differences() == []
-    run_pods(world.bed, [pod("three", guaranteed(cpu=2))])
+    with relayed(world.bed.podresources_socket) as relay:
+        world.start_agent(state_visible=False)
+        with fault(world):
+            wait_until(lambda: relay.connections > 0, what="the agent to ask through the relay")
+            relay.cut()
+            run_pods(world.bed, [pod("one", guaranteed(cpu=2))])
+            assert world.differences() == []
+    run_pods(world.bed, [pod("two", guaranteed(cpu=2))])
     assert_right_again(world)
 
 
 def test_the_stream_of_pods_is_cut_again_and_again(world: World) -> None:
-    with fault(world), relayed(world.bed.pods_api_socket) as relay:
-        wait_until(lambda: relay.connections > 0, what="the agent to come back after the first cut")
-        for number in range(5):
-            world.bed.create_pod(pod(f"cut-{number}", guaranteed(cpu=1)))
-            relay.cut()
-            time.sleep(0.5)
-        run_pods(world.bed, [])
-        assert world.differences() == []
+    with relayed(world.bed.pods_api_socket) as relay:
+        world.start_agent(state_visible=False)
+        with fault(world):
+            wait_until(lambda: relay.connections > 0, what="the agent to follow through the relay")
+            for number in range(5):
+                world.bed.create_pod(pod(f"cut-{number}", guaranteed(cpu=1)))
+                relay.cut()
+                time.sleep(0.5)
+            run_pods(world.bed, [])
+            assert world.differences() == []
     delete_pods(world.bed, "cut-1", "cut-3")
     assert_right_again(world)
 

@@ -74,8 +74,9 @@ def has_settled(bed: Bed) -> bool:
     return {*book.get("entries", {}), *book.get("podEntries", {})} <= live
 
 
-def differences(true: Zones, published: Zones) -> list[str]:
-    """A line for each figure that is not as it must be."""
+def differences(true: Zones, published: Zones, *, summed: frozenset[str] = frozenset()) -> list[str]:
+    """A line for each figure that is not as it must be. Of the resources in `summed` only the sum over all zones counts."""
+    true, published = _with_sums(true, summed), _with_sums(published, summed)
     return [
         f"{zone} {resource}: published {found}, true {wanted}"
         for zone in sorted({*true, *published})
@@ -83,6 +84,23 @@ def differences(true: Zones, published: Zones) -> list[str]:
         for found, wanted in [(published.get(zone, {}).get(resource), true.get(zone, {}).get(resource))]
         if found != wanted
     ]
+
+
+def _with_sums(zones: Zones, summed: frozenset[str]) -> Zones:
+    """The figures of these resources in one zone that stands for all."""
+    made: Zones = {zone: {} for zone in (*zones, "all zones")}
+    for zone, figures in zones.items():
+        for resource, each in figures.items():
+            if resource not in summed:
+                made[zone][resource] = each
+                continue
+            before = made["all zones"].get(resource, Figures(0, 0, 0))
+            made["all zones"][resource] = Figures(
+                before.capacity + each.capacity,
+                before.allocatable + each.allocatable,
+                before.available + each.available,
+            )
+    return made
 
 
 @dataclass

@@ -51,7 +51,9 @@ class World:
         found: list[str] = []
 
         def right() -> bool:
-            found[:] = differences(true_zones(self.bed, self.spec), published_zones(self.bed))
+            found[:] = differences(
+                true_zones(self.bed, self.spec), published_zones(self.bed), summed=self._placed_by_chance()
+            )
             return not found
 
         try:
@@ -60,6 +62,16 @@ class World:
             assert self.agent is not None
             return [*found, *self.agent.log().splitlines()[-10:]]
         return []
+
+    def _placed_by_chance(self) -> frozenset[str]:
+        """Under topology policy none the kubelet may give a pod's devices from any node. Where the one lies that its
+        init container alone had, nobody but the device manager's book knows."""
+        blind = self.agent is not None and not self.agent.state_visible
+        return (
+            frozenset({"example.com/gpu"})
+            if blind and self.bed.options.topology_policy == "none"
+            else frozenset()
+        )
 
     def nrt(self) -> Object:
         """The published object."""

@@ -34,6 +34,7 @@ class AgentRun:
 
     Attributes:
         bed: where it runs.
+        state_visible: whether it sees the kubelet's directory.
         program: its process; the process id is the agent's own.
     """
 
@@ -48,6 +49,7 @@ class AgentRun:
     ) -> None:
         """`state_visible`: with the kubelet's whole directory mounted; else its two sockets alone."""
         self.bed = bed
+        self.state_visible = state_visible
         self._status = _OwnStatus(bed)
         command = (*COMMAND, "--listen", f"{bed.address}:{PORT}")
         script = bed.folder / "agent.sh"
