@@ -80,6 +80,7 @@ fuzz: $(READY) ## 20,000 mutated machines with a fresh seed (ARGS="--trees 1000 
 
 .PHONY: bench
 bench: $(READY) ## Measure: survey, start, memory (docs/performance.md has the figures)
+	@$(BIN)/pytest -q -m bench tests/bench --benchmark-columns=median,min,max,rounds --benchmark-sort=name
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: proto

@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.bench import start
-from tests.bench.ledger import measure_ledger
+from tests.bench.growth import measure_growth
 from tests.bench.measured import Measured, describe_machine, table
-from tests.bench.survey import measure_growth, measure_survey
 
 
 def measure_start(runs: int) -> list[Measured]:
@@ -36,9 +35,7 @@ def measure_start(runs: int) -> list[Measured]:
 
 
 BENCHMARKS: Mapping[str, tuple[Callable[[int], list[Measured]], int]] = {
-    "survey": (measure_survey, 30),
     "growth": (measure_growth, 15),
-    "ledger": (measure_ledger, 30),
     "start": (measure_start, start.RUNS),
 }
 """By name: what measures, and how many runs it makes of each figure"""

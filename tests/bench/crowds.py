@@ -1,33 +1,14 @@
-"""How long the ledger of a node full of pods takes: of the usual most, and of the most that a node may have."""
+"""Nodes full of pods, as facts: what a ledger is made of."""
 
 from __future__ import annotations
 
-import gc
-import time
-
-from agent.placement.ledger import derive_ledger
 from collectors.model import NumaTopology, Snapshot
 from collectors.model.kubelet import Allocatable, DeviceAllocation
 from collectors.parse import format_id_list
 from tests.agent.placement.building import app, block, container, init, listed, node, picture, snapshot, spec
 from tests.agent.placement.recorded import GIB
-from tests.bench.measured import Measured
-
-USUAL_MS = 3.0
-FULL_MS = 15.0
-"""The bounds for 110 pods without devices, and for 500 with 16 devices each"""
 
 NODES = 2
-
-
-def measure_ledger(runs: int) -> list[Measured]:
-    """Milliseconds of CPU for one ledger, from facts that lie in memory."""
-    return [
-        _time(crowded(pods=110, devices_each=0), runs, name="ledger: 110 pods", at_most=USUAL_MS),
-        _time(
-            crowded(pods=500, devices_each=16), runs, name="ledger: 500 pods × 16 devices", at_most=FULL_MS
-        ),
-    ]
 
 
 def crowded(*, pods: int, devices_each: int) -> Snapshot:
@@ -63,15 +44,3 @@ def crowded(*, pods: int, devices_each: int) -> Snapshot:
     memory = tuple(block(2 * pods * GIB, number) for number in range(NODES))
     pool = Allocatable(cpus=frozenset(range(cpus)), devices=devices, memory=memory)
     return snapshot(picture(*held, specs=told, allocatable=pool), numa)
-
-
-def _time(machine: Snapshot, runs: int, *, name: str, at_most: float) -> Measured:
-    derive_ledger(machine)
-    return Measured(name=name, unit="ms", values=tuple(_one(machine) for _ in range(runs)), at_most=at_most)
-
-
-def _one(machine: Snapshot) -> float:
-    gc.collect()
-    started = time.process_time()
-    derive_ledger(machine)
-    return (time.process_time() - started) * 1000
