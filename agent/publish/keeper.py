@@ -152,7 +152,7 @@ class ObjectKeeper:
 
     def _take(self, seen: Seen, *, looked: bool) -> None:
         """Notes what is there, unless we know of something newer already."""
-        if not looked and self._seen is not None and not _is_newer(seen.version, self._seen.version):
+        if not looked and self._seen is not None and not is_newer(seen.version, self._seen.version):
             return  # our own write coming back, or what was there before it
         if seen.object is None and self._seen is not None and self._seen.object is not None:
             log.warning("%s was deleted by somebody else; it is made again", self._title)
@@ -212,8 +212,7 @@ class ObjectKeeper:
         if found is None:
             self._owner.made()
         self.status = replace(self.status, writes=self.status.writes + 1)
-        if answer.object is not None:
-            self._accepted = (body, likeness(answer.object, body))
+        self._accepted = (body, likeness(answer.object or {}, body))
         self._take(answer, looked=False)
 
     def _rival(self, found: Object | None, body: Object) -> tuple[str, ...] | None:
@@ -236,10 +235,8 @@ class ObjectKeeper:
         )
         log.error("%s", note)
         self.status = replace(self.status, yielded_to=managers)
-        if self._seen is not None and self._seen.object is not None:
-            await self._announcer.warn(
-                self._place.kind, self._seen.object, reason="YieldedToOtherManager", note=note
-            )
+        about = (self._seen and self._seen.object) or {"metadata": {"name": self._place.name}}
+        await self._announcer.warn(self._place.kind, about, reason="YieldedToOtherManager", note=note)
         return False
 
     # How it goes
@@ -283,7 +280,7 @@ class ObjectKeeper:
         await self._clock.sleep(self._retries.delay_after(error, fault.reason))
 
 
-def _is_newer(version: str, known: str) -> bool:
+def is_newer(version: str, known: str) -> bool:
     """Versions are numbers that grow where they are numbers; else whatever comes later counts as newer."""
     if version.isdecimal() and known.isdecimal():
         return int(version) > int(known)

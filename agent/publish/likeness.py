@@ -46,23 +46,24 @@ def _compared(wanted: Object) -> Object:
     return {key: value for key, value in wanted.items() if key not in ("apiVersion", "kind")}
 
 
-def _restricted(found: Any, wanted: Any, name: str = "") -> Any:
+def _restricted(found: Any, wanted: Any, *path: str) -> Any:
     if isinstance(wanted, dict) and isinstance(found, dict):
-        return {key: _restricted(found[key], value, key) for key, value in wanted.items() if key in found}
-    if name == "ownerReferences" and isinstance(wanted, list) and isinstance(found, list):
+        return {
+            key: _restricted(found[key], value, *path, key) for key, value in wanted.items() if key in found
+        }
+    if path == _OWNERS and isinstance(wanted, list) and isinstance(found, list):
         return _owners(found, wanted)
     return found
 
 
+_OWNERS = ("metadata", "ownerReferences")
+
+
 def _owners(found: list[Any], wanted: list[Any]) -> list[Any]:
     """Owners are a list by uid, which others may add to."""
-    by_uid = {owner["uid"]: owner for owner in found if isinstance(owner, dict) and _is_key(owner.get("uid"))}
-    return [
-        _restricted(by_uid[owner["uid"]], owner)
-        for owner in wanted
-        if isinstance(owner, dict) and owner.get("uid") in by_uid
-    ]
-
-
-def _is_key(value: Any) -> bool:
-    return isinstance(value, str)
+    by_uid = {
+        owner["uid"]: owner
+        for owner in found
+        if isinstance(owner, dict) and isinstance(owner.get("uid"), str)
+    }
+    return [_restricted(by_uid[owner["uid"]], owner) for owner in wanted if owner["uid"] in by_uid]

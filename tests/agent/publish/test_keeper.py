@@ -6,7 +6,10 @@ import logging
 
 import pytest
 
-from agent.publish.keeper import PublishPolicy
+from agent.kube.credentials import NodeIdentity
+from agent.kube.errors import KubeUnreachableError
+from agent.publish.keeper import PublishPolicy, is_newer
+from agent.publish.owner import owned_by
 from tests.agent.publish.keeping import PATH, keeping, nrt
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.cluster import FakeCluster
@@ -267,3 +270,38 @@ async def test_what_is_published_is_said_once(caplog: pytest.LogCaptureFixture) 
         await scene.want(nrt(4))
         await scene.want(nrt(3))
     assert caplog.messages == ["NodeResourceTopology numa0 is published"]
+
+
+def test_the_owner_is_the_node_that_the_token_names() -> None:
+    owned = owned_by(NodeIdentity(name="numa0", uid="u1"), nrt(4))
+    assert owned["metadata"] == {"name": "numa0", "ownerReferences": [OWNER]}
+
+
+@pytest.mark.parametrize(
+    ("version", "known", "newer"),
+    [("10", "9", True), ("9", "10", False), ("9", "9", False), ("b", "a", True), ("a", "a", False)],
+)
+def test_versions_grow_as_numbers_where_they_are_numbers(version: str, known: str, newer: bool) -> None:
+    assert is_newer(version, known) is newer
+
+
+@pytest.mark.asyncio
+async def test_a_wish_that_is_taken_back_while_it_waits_its_turn_is_not_written() -> None:
+    async with keeping() as scene:
+        await scene.want(nrt(4))
+        await scene.want(nrt(3))
+        await scene.want(nrt(4))
+        await scene.clock.advance(60)
+        assert scene.keeper.status.writes == 1
+        assert scene.keeper.status.known_equal
+
+
+@pytest.mark.asyncio
+async def test_a_watch_that_breaks_while_a_write_waits_its_turn_comes_first() -> None:
+    async with keeping() as scene:
+        await scene.want(nrt(4))
+        await scene.want(nrt(3))
+        scene.cluster.end_watches(KubeUnreachableError("watch: cut"))
+        await scene.clock.advance(1)
+        assert scene.free == "3"
+        assert scene.cluster.requests == {"get": 2, "watch": 2, "apply": 2}

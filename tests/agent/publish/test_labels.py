@@ -194,3 +194,16 @@ async def test_a_feature_file_follows_the_labels_and_gets_over_a_missing_folder(
     assert (keeper.status.known_equal, keeper.status.writes, keeper.status.error) == (True, 1, None)
     assert keeper.status.failures == (("file", 3),)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+@pytest.mark.asyncio
+async def test_a_feature_file_that_is_up_to_date_is_in_sync_without_a_write(tmp_path: Path) -> None:
+    path, clock = tmp_path / "numascope", FakeClock()
+    path.write_text("x/a=1\n")
+    keeper = FeatureFileKeeper(path, clock=clock)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(keeper.run())
+        keeper.want({"x/a": "1"})
+        await settle()
+        running.cancel()
+    assert (keeper.status.known_equal, keeper.status.writes) == (True, 0)
