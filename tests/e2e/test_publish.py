@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from agent.__main__ import main
 from agent.clock import SystemClock
 from agent.kube.client import KubeClient, Object
 from agent.kube.credentials import ServiceAccount
@@ -343,6 +344,35 @@ def test_labels_need_their_own_right_and_nothing_more(cluster: Cluster) -> None:
         assert cluster.writes_since(mark) == 1  # the patch of nothing by which it looks
         running.settle(node_with_labels(NODE_NAME, {"numascope.dev/gpus": None}))
     assert _labels(cluster) == {"numascope.dev/numa-nodes": "2"}
+
+
+def test_cleaning_up_leaves_nothing_of_ours_and_all_of_others(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apply_manifests(cluster.api, DEPLOY / "rbac-labels.yaml")
+    cluster.api.patch(NODE, {"metadata": {"labels": {"numascope.dev/by-hand": "1"}}})
+    with cluster.keeping() as running:
+        running.settle(cluster.owned(nrt(4)))
+    with cluster.keeping(lambda client: NodeLabelsPlace(client, NODE_NAME)) as running:
+        running.settle(node_with_labels(NODE_NAME, {"numascope.dev/smt": "true"}))
+    command = [
+        "cleanup",
+        "--kubeconfig",
+        str(cluster.bed.folder / "admin.kubeconfig"),
+        "--node-name",
+        NODE_NAME,
+    ]
+    assert main([*command, "--dry-run"]) == 0
+    assert "would be removed: NodeResourceTopology numa0" in capsys.readouterr().out
+    assert cluster.api.exists(NRT)
+    assert main(command) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "removed: NodeResourceTopology numa0"
+    assert "removed: label numascope.dev/smt=true of node numa0" in told
+    assert not cluster.api.exists(NRT)
+    assert _labels(cluster) == {"numascope.dev/by-hand": "1"}
+    assert main(command) == 0
+    assert capsys.readouterr().out == "nothing of ours is left of node numa0\n"
 
 
 def test_a_wish_is_with_a_watcher_within_milliseconds(
