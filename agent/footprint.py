@@ -6,7 +6,29 @@ once, not when Python finds that enough has gathered, and what was made at the s
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
+from collections.abc import Iterator
+
+_AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Where OpenSSL is told to look for authorities that everybody trusts"""
+
+
+@contextlib.contextmanager
+def without_public_authorities() -> Iterator[None]:
+    """For the import of aiohttp, which loads the system's hundred authorities for a client that names none: 1.8 MiB and
+    60 ms. Ours names the one that it trusts (agent.kube.credentials)."""
+    before = {name: os.environ.get(name) for name in _AUTHORITIES}
+    os.environ.update(dict.fromkeys(_AUTHORITIES, os.devnull))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def forget_the_start() -> None:

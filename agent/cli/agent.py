@@ -45,7 +45,10 @@ def run(options: argparse.Namespace) -> int:
     import logging  # noqa: PLC0415 - the parser stays light: this module is imported to build it
     import os  # noqa: PLC0415
 
-    from agent import app, logs  # noqa: PLC0415
+    from agent import footprint, logs  # noqa: PLC0415
+
+    with footprint.without_public_authorities():
+        from agent import app  # noqa: PLC0415
     from collectors.hosts import open_host  # noqa: PLC0415
     from collectors.hotplug import open_kernel_events  # noqa: PLC0415
 
