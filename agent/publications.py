@@ -11,12 +11,14 @@ from typing import Literal, Protocol, cast
 from agent.clock import Clock
 from agent.kube.client import Object
 from agent.kube.credentials import NodeIdentity
+from agent.placement.model import Ledger
 from agent.publish.events import Announcer
 from agent.publish.keeper import ObjectKeeper, PublishPolicy
 from agent.publish.labels import FEATURE_FILE, FeatureFileKeeper, node_with_labels
 from agent.publish.owner import owned_by
 from agent.publish.places import (
     NODE_RESOURCE_TOPOLOGY,
+    NUMATOPOLOGY,
     Client,
     ListedPlace,
     NodeLabelsPlace,
@@ -27,6 +29,7 @@ from agent.settings import Settings
 from agent.views.fingerprinted import FingerprintMethod
 from agent.views.labels import derive_labels
 from agent.views.nrt import NrtOptions, derive_nrt, missing_reason, nrt_ledger
+from agent.views.numatopology import derive_numatopology
 from collectors.model import Snapshot
 
 
@@ -45,8 +48,8 @@ class _Publication:
     """One thing that is published."""
 
     keeper: Keeper
-    update: Callable[[Snapshot], None]
-    """Derives what is wanted of a snapshot, and tells the keeper"""
+    update: Callable[[Snapshot, Ledger], None]
+    """Derives what is wanted of a snapshot and its ledger, and tells the keeper"""
 
 
 class Publications:
@@ -87,7 +90,7 @@ class Publications:
         if settings.labels == "nfd-file":
             keeper = FeatureFileKeeper(FEATURE_FILE, clock=clock)
             self._others.append(
-                _Publication(keeper=keeper, update=lambda snapshot: keeper.want(self._labels(snapshot)))
+                _Publication(keeper=keeper, update=lambda snapshot, _: keeper.want(self._labels(snapshot)))
             )
 
     @property
@@ -108,12 +111,11 @@ class Publications:
         ledger = nrt_ledger(snapshot, self._options)
         nrt = derive_nrt(snapshot, node_name=self._node_name, ledger=ledger, options=self._options)
         self.no_nrt = missing_reason(snapshot, ledger=ledger, options=self._options) if nrt is None else None
-        identity = self._identity()
-        self.nrt = nrt if nrt is None or identity is None else owned_by(identity, nrt)
+        self.nrt = self._owned(nrt)
         if self._nrt_keeper is not None:
             self._nrt_keeper.want(self.nrt)
         for each in self._others:
-            each.update(snapshot)
+            each.update(snapshot, ledger)
 
     async def run(self) -> None:
         """Keeps everything as it is wanted, until it is cancelled."""
@@ -129,16 +131,31 @@ class Publications:
             self._nrt_keeper = self._object_keeper(
                 client, ListedPlace(client, NODE_RESOURCE_TOPOLOGY, self._node_name)
             )
+        if "numatopology" in self._settings.publish:
+            self._keep_numatopology(client)
         if self._settings.labels == "apply":
             keeper = self._object_keeper(client, NodeLabelsPlace(client, self._node_name))
             self._others.append(
                 _Publication(
                     keeper=keeper,
-                    update=lambda snapshot: keeper.want(
+                    update=lambda snapshot, _: keeper.want(
                         node_with_labels(self._node_name, self._labels(snapshot))
                     ),
                 )
             )
+
+    def _keep_numatopology(self, client: Client) -> None:
+        keeper = self._object_keeper(client, ListedPlace(client, NUMATOPOLOGY, self._node_name))
+
+        def update(snapshot: Snapshot, ledger: Ledger) -> None:
+            wanted = derive_numatopology(snapshot, node_name=self._node_name, ledger=ledger)
+            keeper.want(self._owned(wanted))
+
+        self._others.append(_Publication(keeper=keeper, update=update))
+
+    def _owned(self, wanted: Object | None) -> Object | None:
+        identity = self._identity()
+        return wanted if wanted is None or identity is None else owned_by(identity, wanted)
 
     def _object_keeper(self, client: Client, place: Place) -> ObjectKeeper:
         return ObjectKeeper(
