@@ -25,6 +25,7 @@ from agent.kubelet.config_reader import ConfigReader, config_sources, describe_c
 from agent.kubelet.files import KubeletFiles, read_own_cpus
 from agent.kubelet.watcher import KubeletWatcher
 from agent.publications import Publications
+from agent.publish.status import PublishStatus
 from agent.settings import Settings
 from agent.sources.api_pods import ApiPods
 from agent.sources.kubelet_pods import KubeletPods
@@ -135,6 +136,11 @@ class Cluster:
     def nrt(self) -> tuple[Object | None, str]:
         """The NodeResourceTopology as it is published, and why there is none."""
         return self.publications.nrt, self.publications.no_nrt or ""
+
+    @property
+    def statuses(self) -> Sequence[PublishStatus]:
+        """How publishing each object goes."""
+        return self.publications.statuses
 
     def problem(self) -> str | None:
         """Why what is published may not be what it should be."""

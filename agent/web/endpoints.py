@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from agent import __version__
 from agent.clock import Clock
 from agent.surveyor import SurveyState
-from agent.views.metrics import SurveyHealth, derive_families
+from agent.views.metrics import PublishHealth, SurveyHealth, derive_families
 from agent.views.nrt import derive_nrt, missing_reason
 from agent.views.plain import plain_snapshot
 from agent.web.exposition import Exposition
@@ -68,6 +68,11 @@ class Endpoint:
 
 class Published(Protocol):
     """What a node of a cluster publishes."""
+
+    @property
+    def statuses(self) -> Sequence[PublishHealth]:
+        """How publishing each object goes."""
+        ...
 
     def nrt(self) -> tuple[dict[str, Any] | None, str]:
         """The NodeResourceTopology as it is published, or None and why there is none."""
@@ -160,7 +165,8 @@ class Endpoints:
             duration_seconds=state.duration_seconds,
             age_seconds=None if state.completed_at is None else now - state.completed_at,
         )
-        return derive_families(state.snapshot, health)
+        published = () if self._published is None else self._published.statuses
+        return derive_families(state.snapshot, health, published)
 
     def _snapshot(self, query: Query) -> Answer:
         state = self._state()
