@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.bed.agent import AgentRun
+from tests.e2e.bed.agent import AgentRun, SteppedClock
 from tests.e2e.bed.api import NRT_PATH
 from tests.e2e.bed.bed import NODE_NAME, start_bed
 from tests.e2e.bed.machines import TWO_SOCKETS, make_machine
@@ -202,6 +202,17 @@ def test_the_node_is_deleted_and_made_again(world: World) -> None:
         seconds=2,
     )
     assert_right_again(world)
+
+
+@pytest.mark.parametrize("seconds", [72_000.0, -3_000.0], ids=["forward", "back"])
+def test_the_clock_is_stepped(world: World, seconds: float) -> None:
+    clock = SteppedClock(world.bed.folder)
+    world.start_agent(state_visible=False, environment=clock.environment)
+    with fault(world, seconds=FAULT_SECONDS):
+        clock.step(seconds)
+        run_pods(world.bed, [pod("later", guaranteed(cpu=2))])
+    assert_right_again(world)
+    assert agent_of(world).get("/readyz")[0] == 200
 
 
 def test_somebody_deletes_the_object(world: World) -> None:

@@ -16,9 +16,11 @@ import pytest
 from tests.e2e.bed.bed import NODE_NAME, start_bed
 from tests.e2e.bed.machines import MEMORY_ONLY, SPARSE, SUB_NUMA, TWO_SOCKETS, make_machine
 from tests.e2e.bed.options import KubeletOptions, TopologyPolicy, TopologyScope
+from tests.e2e.bed.processes import wait_until
 from tests.e2e.bed.programs import Programs
 from tests.e2e.scenario import delete_pods, holders, passing, refused, run_pods
-from tests.e2e.world import World
+from tests.e2e.truth import scheduler_fingerprint
+from tests.e2e.world import RIGHT_SECONDS, World
 from tests.hosts.machine import expected_snapshot
 from tests.hosts.spec import MachineSpec
 
@@ -139,3 +141,13 @@ def test_the_kubelets_directory_tells_the_same(world: World) -> None:
 def test_pods_that_go_leave_what_they_held(world: World) -> None:
     delete_pods(world.bed, "whole", "init-was-bigger", "on-two-nodes", "budget-of-the-pod", "sidecar")
     assert world.differences() == []
+
+
+def test_the_fingerprint_is_the_schedulers_own_as_soon_as_every_pod_runs(world: World) -> None:
+    delete_pods(world.bed, "init-runs")
+
+    def agree() -> bool:
+        told = {each["name"]: each["value"] for each in world.nrt()["attributes"]}
+        return bool(told["nodeTopologyPodsFingerprint"] == scheduler_fingerprint(world.bed))
+
+    wait_until(agree, what="the fingerprint that the scheduler makes", seconds=RIGHT_SECONDS)

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import xxhash
+
 from tests.e2e.bed.api import NRT_PATH, Object
 from tests.e2e.bed.bed import NODE_NAME, Bed
 from tests.hosts.machine import expected_snapshot
@@ -66,6 +68,20 @@ def true_zones(bed: Bed, spec: MachineSpec) -> Zones:
         if figures:
             zones[f"node-{node.id}"] = dict(sorted(figures.items()))
     return zones
+
+
+def scheduler_fingerprint(bed: Bed) -> str:
+    """The fingerprint that the scheduler makes of the node: of the pods in phase Running."""
+    running = [
+        pod["metadata"]
+        for pod in bed.api.get("/api/v1/pods")["items"]
+        if pod["status"]["phase"] == "Running" and pod["spec"].get("nodeName") == NODE_NAME
+    ]
+    hashes = sorted(
+        xxhash.xxh64_intdigest(each["name"], seed=xxhash.xxh64_intdigest(each["namespace"]))
+        for each in running
+    )
+    return "pfp0v001" + xxhash.xxh64_hexdigest(b"".join(each.to_bytes(8, "little") for each in hashes))
 
 
 def has_settled(bed: Bed) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tests.e2e.bed.agent import AgentRun
 from tests.e2e.bed.api import NRT_PATH, Object
 from tests.e2e.bed.bed import NODE_NAME, Bed
@@ -39,11 +41,11 @@ class World:
         if published_zones(self.bed):
             self.bed.api.delete(f"{NRT_PATH}/{NODE_NAME}")
 
-    def start_agent(self, *, state_visible: bool) -> None:
+    def start_agent(self, *, state_visible: bool, environment: Mapping[str, str] | None = None) -> None:
         """A new agent in place of the one that runs."""
         if self.agent is not None:
             self.agent.stop()
-        self.agent = AgentRun(self.bed, self.identity, state_visible=state_visible)
+        self.agent = AgentRun(self.bed, self.identity, state_visible=state_visible, environment=environment)
         self.agent.wait_until_ready()
 
     def differences(self) -> list[str]:

@@ -162,6 +162,24 @@ def _pod_mounts(bed: Bed, identity: AgentIdentity, *, state_visible: bool) -> li
     return lines
 
 
+class SteppedClock:
+    """A wall clock for an agent that a test can set to another time: start the agent with its `environment`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "clock"
+        self.step(0.0)
+        self.environment = {
+            "PYTHONPATH": str(Path(__file__).with_name("stepped_clock")),
+            "BED_CLOCK": str(self._file),
+        }
+
+    def step(self, seconds: float) -> None:
+        """Sets it that far before or behind the machine's."""
+        unfinished = self._file.with_suffix(".unfinished")
+        unfinished.write_text(str(seconds))
+        unfinished.rename(self._file)
+
+
 class _OwnStatus:
     """/proc/self/status as it would be in the agent's container: with the CPUs that the kubelet gave that container.
 
