@@ -69,7 +69,7 @@ SHARE = 1000.0
 """A timer costs a thousandth of a core at most: a pool that takes 30 ms to read is read every half minute."""
 
 DOUBT_SECONDS = (0.1, 0.1, 0.2, 0.2, 0.4, 0.5, 1.0)
-"""Between lists while the kubelet does not list what it did before"""
+"""Between lists while the kubelet does not list what it must have"""
 
 RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0)
 """After a failure. Asking a socket that nobody listens on costs next to nothing, and it shows at once when it is new."""
@@ -290,7 +290,7 @@ class KubeletWatcher:
         if pods != self._pods:
             self._agenda.read_allocatable(within=POOL_AFTER_SECONDS)
             self._pods = pods
-        if self._continuity.doubted:
+        if self._continuity.doubted or not self.complete:
             self._agenda.list_everything(within=self._doubt.failed())
         else:
             self._doubt.succeeded()

@@ -1,0 +1,79 @@
+"""When a pod has shown all that it will be given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from agent.kubelet.expected import has_started, holds_something, shows_all
+from collectors.model.kubelet import ClaimAllocation, ContainerAllocation, MemoryBlock, PodAllocation
+from collectors.model.kubelet_config import KubeletConfig
+from collectors.model.pod import ContainerRole, ContainerState, Pod
+from tests.agent.kubelet.building import GPU, STATIC, asks, listed, told
+
+
+def shown(pod: Pod, allocation: PodAllocation | None, config: KubeletConfig | None = STATIC) -> bool:
+    return shows_all(pod, allocation, config=config, resources={GPU})
+
+
+def test_a_pod_that_is_not_listed_has_shown_nothing() -> None:
+    assert not shown(told("web"), None)
+
+
+def test_a_pod_that_asks_for_nothing_has_shown_all_once_its_containers_are_listed() -> None:
+    assert shown(told("web"), listed("web"))
+    assert not shown(told("web", asks("app"), asks("log")), listed("web"))
+
+
+def test_whole_cpus_of_a_guaranteed_pod_are_waited_for() -> None:
+    pod = told("web", asks(cpus=2))
+    assert not shown(pod, listed("web"))
+    assert shown(pod, listed("web", 4, 5))
+
+
+@pytest.mark.parametrize(
+    ("pod", "config"),
+    [
+        (told("web", asks(cpus=2), qos="Burstable"), STATIC),
+        (told("web", asks(cpus=1.5)), STATIC),
+        (told("web", asks(cpus=2)), replace(STATIC, cpu_manager_policy="none")),
+        (told("web", asks(cpus=2)), None),
+        (replace(told("web", asks(cpus=2)), requests=(("cpu", 2000),)), STATIC),
+        (told("web", asks("first", cpus=2, role=ContainerRole.INIT), asks()), STATIC),
+    ],
+    ids=[
+        "burstable",
+        "a part of a CPU",
+        "policy none",
+        "policy unknown",
+        "a budget of the pod",
+        "init container",
+    ],
+)
+def test_cpus_that_may_never_come_are_not(pod: Pod, config: KubeletConfig | None) -> None:
+    assert shown(pod, listed("web"), config)
+
+
+def test_devices_are_waited_for_where_a_plugin_offers_them() -> None:
+    pod = told("web", asks(gpus=1))
+    assert not shown(pod, listed("web"))
+    assert shown(pod, listed("web", gpus=("gpu0",)))
+    assert shows_all(pod, listed("web"), config=STATIC, resources=())
+
+
+def test_a_pod_has_started_when_one_of_its_containers_has_run_and_it_goes_on() -> None:
+    assert has_started(told("web"))
+    assert not has_started(told("web", asks(state=ContainerState.WAITING)))
+    assert not has_started(told("web", phase="Succeeded"))
+
+
+def test_what_holds_something_holds_cpus_memory_devices_or_claims() -> None:
+    claim = ContainerAllocation(name="app", claims=(ClaimAllocation(namespace="default", name="gpu"),))
+    memory = MemoryBlock(type="memory", size_bytes=1)
+    assert not holds_something(listed("web"))
+    assert holds_something(listed("web", 3))
+    assert holds_something(listed("web", gpus=("gpu0",)))
+    assert holds_something(replace(listed("web"), containers=(claim,)))
+    assert holds_something(replace(listed("web"), memory=(memory,)))
+    assert holds_something(replace(listed("web"), cpus=frozenset({1})))
