@@ -6,7 +6,6 @@ Source: the grammar at https://kubernetes.io/docs/reference/kubernetes-api/commo
 from __future__ import annotations
 
 import re
-from decimal import ROUND_CEILING, Decimal, localcontext
 
 from collectors.parse import ParseError
 
@@ -14,17 +13,12 @@ _QUANTITY = re.compile(
     r"([+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30}))(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?[0-9]{1,2}))?",
     re.ASCII,
 )
-_UNITS: dict[str, Decimal] = {
-    **{
-        unit: Decimal(1024) ** power
-        for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)
-    },
-    **{
-        unit: Decimal(1000) ** power
-        for power, unit in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), -3)
-    },
+_UNITS: dict[str, tuple[int, int]] = {
+    **{unit: (1024**power, 1) for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)},
+    **{unit: (1000**power, 1) for power, unit in enumerate(("", "k", "M", "G", "T", "P", "E"))},
+    **{unit: (1, 1000**power) for power, unit in enumerate(("m", "u", "n"), start=1)},
 }
-_DIGITS = 80
+"""What a unit multiplies with and divides by"""
 
 
 def parse_quantity(text: str) -> int:
@@ -50,6 +44,11 @@ def _rounded_up(text: str, factor: int) -> int:
     if match is None:
         raise ParseError(text, "a quantity")
     number, unit, exponent = match.groups()
-    with localcontext(prec=_DIGITS):
-        scale = Decimal(10) ** int(exponent) if exponent else _UNITS[unit or ""]
-        return int((Decimal(number) * scale * factor).to_integral_value(ROUND_CEILING))
+    whole, _, fraction = number.partition(".")
+    times, parts = _UNITS[unit or ""]
+    power = int(exponent or 0) - len(fraction)
+    if power >= 0:
+        times *= 10**power
+    else:
+        parts *= 10**-power
+    return -(-int(whole + fraction) * times * factor // parts)
