@@ -10,9 +10,9 @@ from collections.abc import Collection
 
 from collectors.model.kubelet import ContainerAllocation, PodAllocation
 from collectors.model.kubelet_config import KubeletConfig
-from collectors.model.pod import Amounts, ContainerRole, ContainerState, Pod, PodContainer
+from collectors.model.pod import ContainerRole, ContainerState, Pod, PodContainer
 
-CPU = "cpu"
+CPU, MEMORY, HUGEPAGES = "cpu", "memory", "hugepages-"
 
 
 def shows_all(
@@ -29,12 +29,18 @@ def shows_all(
     if allocation is None:
         return False
     listed = {container.name: container for container in allocation.containers}
-    gives_cpus = config is not None and config.cpu_manager_policy == "static" and _may_have_cpus(pod)
+    kinds = _bound_kinds(pod, config)
     return all(
-        _container_shows_all(container, listed.get(container.name), gives_cpus, resources)
+        container.name in listed and _expected(container, kinds, resources) <= _shown(listed[container.name])
         for container in pod.containers
         if container.role is not ContainerRole.INIT
     )
+
+
+def is_certain(pod: Pod, config: KubeletConfig | None) -> bool:
+    """Whether `shows_all` knows all that may come. Of pods with resources as a whole, and where it is not known what the
+    kubelet binds, more may."""
+    return config is not None and config.cpu_manager_policy is not None and not pod.requests
 
 
 def has_started(pod: Pod) -> bool:
@@ -51,27 +57,27 @@ def holds_something(allocation: PodAllocation) -> bool:
     )
 
 
-def _may_have_cpus(pod: Pod) -> bool:
-    """Of pods with resources as a whole it depends on more than we care to know here."""
-    return pod.qos_class == "Guaranteed" and not pod.requests
+def _bound_kinds(pod: Pod, config: KubeletConfig | None) -> frozenset[str]:
+    """What the kubelet gives the containers of a pod for themselves, beside devices."""
+    if config is None or pod.qos_class != "Guaranteed" or pod.requests:
+        return frozenset()
+    cpus = {CPU} if config.cpu_manager_policy == "static" else set()
+    memory = {MEMORY} if config.memory_manager_policy == "Static" else set()
+    return frozenset(cpus | memory)
 
 
-def _container_shows_all(
-    container: PodContainer,
-    listed: ContainerAllocation | None,
-    gives_cpus: bool,
-    resources: Collection[str],
-) -> bool:
-    if listed is None:
-        return False
-    if gives_cpus and _asks_for_whole_cpus(container.requests) and not listed.cpus:
-        return False
-    shown = {device.resource for device in listed.devices}
-    return all(
-        resource in shown for resource, amount in container.requests if amount and resource in resources
-    )
+def _expected(container: PodContainer, kinds: Collection[str], resources: Collection[str]) -> set[str]:
+    """The resources that a container must be listed with."""
+    expected = {resource for resource, amount in container.requests if amount and resource in resources}
+    for resource, amount in container.requests:
+        if resource == CPU and CPU in kinds and amount and amount % 1000 == 0:
+            expected.add(CPU)
+        if MEMORY in kinds and amount and (resource == MEMORY or resource.startswith(HUGEPAGES)):
+            expected.add(resource)
+    return expected
 
 
-def _asks_for_whole_cpus(requests: Amounts) -> bool:
-    millis = dict(requests).get(CPU, 0)
-    return millis > 0 and millis % 1000 == 0
+def _shown(listed: ContainerAllocation) -> set[str]:
+    """The resources that a container is listed with."""
+    shown = {device.resource for device in listed.devices} | {block.type for block in listed.memory}
+    return shown | {CPU} if listed.cpus else shown

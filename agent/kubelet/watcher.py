@@ -2,8 +2,8 @@
 
 - Everything is listed at the start, after a restart of the kubelet, and once a minute.
 - A pod's event asks for that pod alone, at once, and again within the next second until all is there that its spec will
-  bring it. A pod that has shown all is asked for with its further events once half a second, and one that has ended not
-  at all. Many at once, or a kubelet without that call (before 1.34), are a list of all.
+  bring it. Its further events ask for nothing, unless its spec has changed or does not tell all; nor does its end. Many
+  at once, or a kubelet without that call (before 1.34), are a list of all.
 - What the kubelet can give is read again shortly after every change, and every ten seconds.
 
 The kubelet answers 100 calls a second, ten at once, from all its clients together. We take twenty at most.
@@ -23,13 +23,15 @@ from typing import Never, Protocol
 
 from agent.clock import Clock
 from agent.kubelet.agenda import Agenda, Due, PodName
+from agent.kubelet.config_keeper import ConfigKeeper
 from agent.kubelet.config_reader import ConfigReader
 from agent.kubelet.continuity import Continuity, by_name, unlisted
-from agent.kubelet.expected import shows_all
+from agent.kubelet.expected import is_certain, shows_all
 from agent.kubelet.files import KubeletFiles, Mark, mark_of
+from agent.kubelet.looks import Looks
 from agent.sources.pod_source import PodFeed, PodSource, PolledPods
 from agent.sources.pod_store import PodListener, PodStore
-from agent.supervise import Backoff, TokenBucket, WakeUp
+from agent.supervise import Backoff, TokenBucket
 from collectors.kubelet.errors import (
     KubeletBusyError,
     KubeletError,
@@ -51,12 +53,8 @@ REFILL_SECONDS = 0.05
 FEW_PODS = 3
 """That are asked for one by one. A list of a hundred pods costs the two of us as much as five questions."""
 
-LOOK_AGAIN_SECONDS = (0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.4)
-"""Between looks at a pod that has not shown all yet. The kubelet tells of a pod once it has admitted it, so that the
-first look does mostly; the API server tells us and the kubelet at the same time."""
-
 LATER_SECONDS = 0.5
-"""Until a look at a pod that has shown all, and until what does not free anything is in the picture"""
+"""Until a look at a pod of which more may come, and until what takes and frees nothing is in the picture"""
 
 POOL_AFTER_SECONDS = 0.25
 """Until the pool is read again after a change"""
@@ -80,10 +78,6 @@ FIRST_TICK_SECONDS = 0.1
 
 PATIENCE_SECONDS = 10.0
 """After the first answer, until the picture counts as complete though sources of pods or of the configuration fail"""
-
-CONFIG_SECONDS = 600.0
-"""Until the configuration is read again without a cause: a right may have been given, a certificate renewed"""
-CONFIG_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class PodResources(AbstractAsyncContextManager["PodResources"], Protocol):
@@ -121,7 +115,7 @@ class KubeletWatcher:
         """`on_change` is called on the event loop whenever the picture says something else than before."""
         self._kubelet = kubelet
         self._socket_path = socket_path
-        self._config = config
+        self._config = ConfigKeeper(config, clock=clock, on_read=lambda: self._agenda.draw_picture(within=0))
         self._files = files
         self._clock = clock
         self._on_change = on_change
@@ -129,17 +123,15 @@ class KubeletWatcher:
         self._agenda = Agenda(clock)
         self._bucket = TokenBucket(clock, burst=BURST, refill_seconds=REFILL_SECONDS)
         self._continuity = Continuity()
-        self._looks = _Looks()
+        self._looks = Looks()
         self._doubt = Backoff(DOUBT_SECONDS)
         self._retry = Backoff(RETRY_SECONDS)
-        self._config_wake_up = WakeUp()
         self._socket: Mark = mark_of(socket_path)
         self._pods: dict[PodName, PodAllocation] = {}
         self._allocations: Observed[tuple[PodAllocation, ...]] = Observed()
         self._allocatable: Observed[Allocatable] = Observed()
         self._can_get = True
         self._gives_pool = True
-        self._config_read = False
         self._failing: KubeletError | None = None
         self._first_answer_at: float | None = None
         self.complete = False
@@ -153,7 +145,7 @@ class KubeletWatcher:
         self._agenda.read_allocatable(within=0)
         async with self._kubelet, asyncio.TaskGroup() as group:
             group.create_task(self.feed.run(), name="source of pods")
-            group.create_task(self._keep_config(), name="the kubelet's configuration")
+            group.create_task(self._config.run(self._files), name="the kubelet's configuration")
             group.create_task(self._keep_ticking(), name="the kubelet's socket and files")
             await self._keep_looking()
 
@@ -168,8 +160,7 @@ class KubeletWatcher:
         if pod is None:
             self._pod_left((namespace, name))
         else:
-            shown = self._looks.is_over((namespace, name), pod)
-            self._agenda.look_at((namespace, name), within=LATER_SECONDS if shown else 0)
+            self._pod_moved((namespace, name), pod)
 
     def pods_unknown(self) -> None:
         self._agenda.list_everything(within=0)
@@ -177,6 +168,15 @@ class KubeletWatcher:
     def pod_refused(self, pod: Pod, *, news: bool) -> None:
         if news:
             self._agenda.read_allocatable(within=POOL_AFTER_SECONDS)
+
+    def _pod_moved(self, name: PodName, pod: Pod) -> None:
+        """Something happened to a pod that lives."""
+        if not self._looks.is_over(name, pod):
+            self._agenda.look_at(name, within=0)
+        elif is_certain(pod, self._config.observed.facts):
+            self._agenda.draw_picture(within=LATER_SECONDS)
+        else:
+            self._agenda.look_at(name, within=LATER_SECONDS)
 
     def _pod_left(self, name: PodName) -> None:
         """A pod has ended, or its object is gone, which may come before its end."""
@@ -298,7 +298,7 @@ class KubeletWatcher:
     def _plan_looks(self, pods: Iterable[PodName]) -> None:
         """Another look at each pod that has not shown all yet, unless there have been enough."""
         resources = {device.resource for device in getattr(self._allocatable.facts, "devices", ())}
-        config = self._config.config.facts
+        config = self._config.observed.facts
         for name in pods:
             pod = self._live(name)
             if pod is None:
@@ -345,7 +345,7 @@ class KubeletWatcher:
         self._can_get = self._gives_pool = True
         self._retry.succeeded()
         self._doubt.succeeded()
-        self._config_wake_up.wake()
+        self._config.read_soon()
         self._agenda.list_everything(within=0)
         self._agenda.read_allocatable(within=0)
 
@@ -360,19 +360,6 @@ class KubeletWatcher:
                 self._agenda.read_allocatable(within=0)
             self._draw()
 
-    async def _keep_config(self) -> Never:
-        retry = Backoff(CONFIG_RETRY_SECONDS)
-        while True:
-            self._config_wake_up.answer()
-            await self._config.read(self._files.checkpoints)
-            self._config_read = not self._config.ask_again
-            self._agenda.draw_picture(within=0)
-            if self._config_read:
-                retry.succeeded()
-            pause = CONFIG_SECONDS if self._config_read else retry.failed()
-            if await self._config_wake_up.wait(self._clock, pause):
-                retry.succeeded()
-
     # The picture
 
     def _draw(self) -> None:
@@ -384,7 +371,7 @@ class KubeletWatcher:
             allocatable=self._allocatable,
             allocations=self._allocations,
             pods=self.store.observed(),
-            config=self._config.config,
+            config=self._config.observed,
             checkpoints=self._files.checkpoints,
             own_cpus=self._own_cpus(),
         )
@@ -402,39 +389,12 @@ class KubeletWatcher:
             return False
         if self._clock.monotonic() - first >= PATIENCE_SECONDS:
             return True
-        if not self._config_read or self._continuity.doubted:
+        if not self._config.settled or self._continuity.doubted:
             return False
         pods = self.store.observed().facts
         if pods is None:
             return self.feed.choice.name == PolledPods.name
         return not unlisted(pods, self._pods)
-
-
-class _Looks:
-    """How often each pod was looked at without having shown all."""
-
-    def __init__(self) -> None:
-        self._looks: dict[PodName, tuple[str, int]] = {}
-
-    def is_over(self, name: PodName, pod: Pod) -> bool:
-        """Whether nothing more is to be expected of this pod."""
-        uid, looks = self._looks.get(name, ("", 0))
-        return uid == pod.uid and looks >= len(LOOK_AGAIN_SECONDS)
-
-    def looked(self, name: PodName, pod: Pod, *, shown: bool) -> float | None:
-        """Notes a look; returns seconds until the next one, None where there is to be none."""
-        uid, looks = self._looks.get(name, ("", 0))
-        if uid != pod.uid:
-            looks = 0
-        if shown or looks >= len(LOOK_AGAIN_SECONDS):
-            self._looks[name] = (pod.uid, len(LOOK_AGAIN_SECONDS))
-            return None
-        self._looks[name] = (pod.uid, looks + 1)
-        return LOOK_AGAIN_SECONDS[looks]
-
-    def forget(self, name: PodName) -> None:
-        """The pod is gone."""
-        self._looks.pop(name, None)
 
 
 def in_order(pods: dict[PodName, PodAllocation]) -> tuple[PodAllocation, ...]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.kubelet.expected import has_started, holds_something, shows_all
+from agent.kubelet.expected import has_started, holds_something, is_certain, shows_all
 from collectors.model.kubelet import ClaimAllocation, ContainerAllocation, MemoryBlock, PodAllocation
 from collectors.model.kubelet_config import KubeletConfig
 from collectors.model.pod import ContainerRole, ContainerState, Pod
@@ -53,6 +53,26 @@ def test_whole_cpus_of_a_guaranteed_pod_are_waited_for() -> None:
 )
 def test_cpus_that_may_never_come_are_not(pod: Pod, config: KubeletConfig | None) -> None:
     assert shown(pod, listed("web"), config)
+
+
+def test_memory_and_hugepages_are_waited_for_where_the_kubelet_binds_them() -> None:
+    binds = replace(STATIC, memory_manager_policy="Static")
+    pod = told("web", replace(asks(), requests=(("hugepages-2Mi", 2 << 20), ("memory", 1 << 30))))
+    bare = listed("web").containers[0]
+    blocks = tuple(MemoryBlock(type=kind, size_bytes=1) for kind in ("hugepages-2Mi", "memory"))
+    some = replace(listed("web"), containers=(replace(bare, memory=blocks[1:]),))
+    every = replace(listed("web"), containers=(replace(bare, memory=blocks),))
+    assert shown(pod, listed("web"))
+    assert not shown(pod, listed("web"), binds)
+    assert not shown(pod, some, binds)
+    assert shown(pod, every, binds)
+
+
+def test_more_may_come_of_pods_with_a_budget_and_where_the_policies_are_unknown() -> None:
+    assert is_certain(told("web"), STATIC)
+    assert not is_certain(told("web"), None)
+    assert not is_certain(told("web"), replace(STATIC, cpu_manager_policy=None))
+    assert not is_certain(replace(told("web"), requests=(("cpu", 2000),)), STATIC)
 
 
 def test_devices_are_waited_for_where_a_plugin_offers_them() -> None:

@@ -14,10 +14,10 @@ import pytest
 
 from agent.kubelet.config_reader import ConfigReader, ConfigSources
 from agent.kubelet.files import KubeletFiles
+from agent.kubelet.looks import LOOK_AGAIN_SECONDS
 from agent.kubelet.watcher import (
     EVERYTHING_SECONDS,
     LATER_SECONDS,
-    LOOK_AGAIN_SECONDS,
     PATIENCE_SECONDS,
     POOL_SECONDS,
     KubeletWatcher,
@@ -281,13 +281,38 @@ async def test_a_pod_that_never_shows_what_it_asks_for_is_let_be(tmp_path: Path)
 
 
 @pytest.mark.asyncio
-async def test_further_events_of_a_pod_are_one_question_half_a_second_later(tmp_path: Path) -> None:
+async def test_further_events_of_a_pod_that_has_shown_all_ask_for_nothing(tmp_path: Path) -> None:
     async with watching(tmp_path, listed("web", 1), pods=(told("web", asks(cpus=1)),)) as scene:
         await scene.quiet()
         for number in range(3):
             scene.store.put(replace(told("web", asks(cpus=1)), message=f"step {number}"))
-        assert await scene.soon() == []
+        assert "web" not in await scene.soon()
         assert scene.changes == 0
+        assert "web" not in await scene.advance(LATER_SECONDS)
+        assert scene.changes == 1
+        assert [pod.message for pod in scene.watcher.picture.pods.facts or ()] == ["step 2"]
+
+
+@pytest.mark.asyncio
+async def test_a_pod_that_asks_for_more_than_before_is_looked_at(tmp_path: Path) -> None:
+    async with watching(tmp_path, listed("web", 1), pods=(told("web", asks(cpus=1)),)) as scene:
+        await scene.quiet()
+        scene.kubelet.has(listed("web", 1, 2))
+        scene.store.put(told("web", asks(cpus=2)))
+        assert await scene.soon() == ["web"]
+        assert scene.held() == {"web": [1, 2]}
+
+
+@pytest.mark.asyncio
+async def test_a_pod_of_which_more_may_come_is_looked_at_half_a_second_after_its_events(
+    tmp_path: Path,
+) -> None:
+    whole = replace(told("web"), requests=(("cpu", 2000),))
+    async with watching(tmp_path, listed("web"), pods=(whole,)) as scene:
+        await scene.quiet()
+        for number in range(3):
+            scene.store.put(replace(whole, message=f"step {number}"))
+        assert "web" not in await scene.soon()
         scene.kubelet.has(listed("web", 1, 2))
         assert (await scene.advance(LATER_SECONDS)).count("web") == 1
         assert scene.held() == {"web": [1, 2]}
