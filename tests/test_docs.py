@@ -55,7 +55,7 @@ def test_an_example_prints_what_the_page_says(
 
 
 def test_there_are_examples_to_compare() -> None:
-    assert [arguments.split()[0] for arguments, _ in EXAMPLES] == ["show", "topo"]
+    assert [arguments.split()[0] for arguments, _ in EXAMPLES] == ["show", "topo", "doctor"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

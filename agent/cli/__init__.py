@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-COMMANDS = ("agent", "show", "topo", "capture", "cleanup", "completion")
+COMMANDS = ("agent", "show", "topo", "doctor", "capture", "cleanup", "completion")
 """In the order in which the help lists them."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,14 +50,15 @@ def run(options: argparse.Namespace) -> int:
     import os  # noqa: PLC0415
     import sys  # noqa: PLC0415
 
+    from agent.cli.access import node_name_of, open_credentials  # noqa: PLC0415
     from agent.publish.cleanup import Outcome  # noqa: PLC0415
     from agent.publish.labels import FEATURE_FILE  # noqa: PLC0415
     from collectors.errors import CaptureError  # noqa: PLC0415
 
     if options.host is not None:
         raise CaptureError(options.host, "a captured machine has published nothing")
-    credentials = _credentials(options.kubeconfig, os.environ)
-    node_name = options.node_name or _node_name(credentials, os.environ)
+    credentials = open_credentials(options.kubeconfig, os.environ)
+    node_name = options.node_name or node_name_of(credentials, os.environ)
     findings = asyncio.run(_clean_up(credentials, node_name, dry_run=options.dry_run))
     findings += _clean_file(FEATURE_FILE, dry_run=options.dry_run)
     for found in findings:
@@ -72,25 +72,6 @@ def run(options: argparse.Namespace) -> int:
     if not findings:
         sys.stdout.write(f"nothing of ours is left of node {node_name}\n")
     return EXIT_FAILED if any(found.outcome is Outcome.FAILED for found in findings) else 0
-
-
-def _credentials(kubeconfig: str | None, environ: Mapping[str, str]) -> Credentials:
-    from pathlib import Path  # noqa: PLC0415
-
-    from agent.kube.credentials import Kubeconfig, ServiceAccount  # noqa: PLC0415
-    from agent.surroundings import in_pod  # noqa: PLC0415
-
-    if kubeconfig is None and in_pod(environ):
-        return ServiceAccount(environment=environ)
-    return Kubeconfig(None if kubeconfig is None else Path(kubeconfig))
-
-
-def _node_name(credentials: Credentials, environ: Mapping[str, str]) -> str:
-    from agent.kube.credentials import ServiceAccount  # noqa: PLC0415
-    from agent.settings import default_node_name  # noqa: PLC0415
-
-    node = credentials.node() if isinstance(credentials, ServiceAccount) else None
-    return default_node_name(environ) if node is None else node.name
 
 
 async def _clean_up(credentials: Credentials, node_name: str, *, dry_run: bool) -> list[Finding]:

@@ -9,7 +9,7 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-d
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -68,7 +68,7 @@ class ApiPods:
     ) -> None:
         """`random` gives numbers from 0 up to 1: it spreads a fleet's attempts."""
         self._client = client
-        self._selector = {"fieldSelector": f"spec.nodeName={node_name}"}
+        self._selector = _of_node(node_name)
         self._clock = clock
         self._random = random
         self._listed: tuple[Pod, ...] | None = None
@@ -155,21 +155,7 @@ class ApiPods:
         self._version = _version(event.object)
 
     async def _list(self, version: str | None) -> None:
-        """All pods of the node, page by page, of one version."""
-        pods: list[Pod] = []
-        query = {**self._selector, "limit": PAGE}
-        if version is not None:
-            query["resourceVersion"] = version
-        while True:
-            page = await self._client.get(PATH, query=query)
-            items = page.get("items")
-            pods += [_facts(item) for item in (items if isinstance(items, list) else ())]
-            metadata = page.get("metadata")
-            token = metadata.get("continue") if isinstance(metadata, dict) else None
-            if not token:
-                break
-            query = {**self._selector, "limit": PAGE, "continue": str(token)}
-        self._listed, self._version = tuple(pods), _version(page)
+        self._listed, self._version = await _list_pages(self._client, self._selector, version)
 
     def _pause(self, error: KubeError) -> float:
         """Seconds until the next attempt, spread over half as much again as is due."""
@@ -177,6 +163,35 @@ class ApiPods:
         soon = isinstance(error, KubeUnreachableError | GoneError)
         due = (self._soon if soon else self._later).failed()
         return max(due, asked or 0.0) * (1.0 + self._random() / 2)
+
+
+async def list_pods(client: KubeClient, node_name: str) -> tuple[Pod, ...]:
+    """The pods of one node, now. Raises KubeError."""
+    pods, _ = await _list_pages(client, _of_node(node_name), None)
+    return pods
+
+
+async def _list_pages(
+    client: KubeClient, selector: Mapping[str, str], version: str | None
+) -> tuple[tuple[Pod, ...], str | None]:
+    """All pods of the node, page by page, of one version, and that version."""
+    pods: list[Pod] = []
+    query = {**selector, "limit": PAGE}
+    if version is not None:
+        query["resourceVersion"] = version
+    while True:
+        page = await client.get(PATH, query=query)
+        items = page.get("items")
+        pods += [_facts(item) for item in (items if isinstance(items, list) else ())]
+        metadata = page.get("metadata")
+        token = metadata.get("continue") if isinstance(metadata, dict) else None
+        if not token:
+            return tuple(pods), _version(page)
+        query = {**selector, "limit": PAGE, "continue": str(token)}
+
+
+def _of_node(node_name: str) -> dict[str, str]:
+    return {"fieldSelector": f"spec.nodeName={node_name}"}
 
 
 def _facts(item: dict[str, Any]) -> Pod:
