@@ -22,7 +22,8 @@ from agent.kube.client import KubeClient, Object
 from agent.kube.credentials import Credentials, Kubeconfig, NodeIdentity, ServiceAccount
 from agent.kube.errors import CredentialsError
 from agent.kubelet.config_reader import ConfigReader, config_sources, describe_config
-from agent.kubelet.files import KubeletFiles, read_own_cpus
+from agent.kubelet.files import KubeletFiles
+from agent.kubelet.own_cpus import read_own_cpus
 from agent.kubelet.watcher import KubeletWatcher
 from agent.publications import Publications
 from agent.publish.status import PublishStatus

@@ -66,20 +66,21 @@ reach it only through something that has both. It takes GET and HEAD, and no bod
 | `/` | the list of endpoints, as text or as a page |
 | `/metrics` | metrics ([metrics.md](metrics.md)): Prometheus' text format, or OpenMetrics for `Accept: application/openmetrics-text` |
 | `/api/v1/snapshot` | the machine as JSON, as below |
-| `/api/v1/nrt` | the NodeResourceTopology that would be published: JSON, or YAML for `Accept: application/yaml` or `?format=yaml` |
+| `/api/v1/nrt` | the NodeResourceTopology as it is published, or would be: JSON, or YAML for `Accept: application/yaml` or `?format=yaml` |
 | `/healthz` | `ok`, or 503 and why the agent should be restarted: its survey loop has not shown itself for a period and a deadline |
-| `/readyz` | `ok`, or 503 and why what is served may be wrong: no complete survey yet, one that is stuck, or the last is two periods old |
+| `/readyz` | `ok`, or 503 and why what is served may be wrong: no complete survey yet, one that is stuck, or the last is two periods old; in a cluster also while what is at the API server is not known to be what it should be |
 
 Before the first survey has ended, and while the facts that an answer needs are unknown, `/api/v1/*` answer 503. Errors
 are JSON, `{"error": "..."}`; 404 lists the endpoints. Large answers are compressed for `Accept-Encoding: gzip`.
-`/api/v1/snapshot` carries an `ETag`, which changes with each survey; with `If-None-Match` it answers 304.
+`/api/v1/snapshot` carries an `ETag`, which changes with each survey and with the kubelet; with `If-None-Match` it answers 304.
 
 A connection is closed after 75 s without a request, a client that does not take its answer after 10 s; there are 64
 connections at most, and 8 KiB of request line and of each header.
 
 ## `/api/v1/nrt`
 
-One zone `node-<id>` of type `Node` for each NUMA node with an id below 64 that holds CPUs, memory or hugepages. Without a
+One zone `node-<id>` of type `Node` for each NUMA node with an id below 64 that holds CPUs, memory, hugepages or devices. In
+a cluster it is the very object that is published, its owner included; [nrt.md](nrt.md) says what is in it. Without a
 kubelet nothing is reserved or allocated as far as is known: capacity, allocatable and available are the same, and the
 attribute `numascope.dev/source` is `machine`. `memory` is what hugepages leave. The memory of GPUs and other accelerators
 is not in it: their driver hands it out.
@@ -90,12 +91,24 @@ is not in it: their driver hands it out.
 - Sets of CPUs and of NUMA nodes are the kernel's list strings: `"0-3,8"`, `""` for none.
 - Numbers are in the unit that the field's name ends with; times are RFC 3339 in UTC.
 - Ids of PCI vendors, devices and classes are hexadecimal strings.
+- `kubelet` is null on a machine alone. Of pods only what is below is ever kept: no environment, no annotation, no volume.
 - New fields may come at any time; `api_version` rises when one changes its meaning or goes. `kind` is `Snapshot`.
 
 """
 
 _MODEL = Path(__file__).resolve().parents[1] / "collectors" / "model"
-_MODEL_FILES = ("snapshot", "cpu", "memory", "pci", "devices")
+_MODEL_FILES = (
+    "snapshot",
+    "cpu",
+    "memory",
+    "pci",
+    "devices",
+    "kubelet_picture",
+    "kubelet",
+    "pod",
+    "kubelet_config",
+)
+_NOT_SERVED = ("KubeletAnswers",)
 _HEXADECIMAL = ("class_code", "vendor_id", "device_id", "subsystem_vendor_id", "subsystem_device_id")
 _WORDS = {
     "IdSet": "list string",
@@ -105,7 +118,14 @@ _WORDS = {
     "bool": "true or false",
     "T_co": "the facts of the subject",
 }
-_TIMES = ("taken_at", "read_at")
+_NAMED = {
+    "Amounts": "amount by resource",
+    "tuple[tuple[str, str], ...]": "text by name",
+    "tuple[tuple[str, bool], ...]": "true or false by name",
+    "tuple[tuple[int, tuple[tuple[str, int], ...]], ...]": "amount by resource, by NUMA node id",
+    "frozenset[str]": "list of string",
+}
+_TIMES = ("taken_at", "read_at", "started_at")
 
 
 def api_document() -> str:
@@ -114,7 +134,7 @@ def api_document() -> str:
         _class_section(kind)
         for name in _MODEL_FILES
         for kind in ast.parse((_MODEL / f"{name}.py").read_text()).body
-        if isinstance(kind, ast.ClassDef)
+        if isinstance(kind, ast.ClassDef) and kind.name not in _NOT_SERVED
     )
     return f"{_API}{''.join(sections)}".rstrip("\n") + "\n"
 
@@ -141,16 +161,22 @@ def _fields(kind: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
             yield f"`{name}`", _form(name, ast.unparse(item.annotation)), said
 
 
+def _plain_form(name: str, annotation: str) -> str | None:
+    """The form of a field that is written in a way of its own."""
+    if name in _TIMES:
+        return "time"
+    if name in _HEXADECIMAL and annotation == "int":
+        return "hexadecimal string"
+    return "number by NUMA node id" if name == "distances" else _NAMED.get(annotation)
+
+
 def _form(name: str, annotation: str) -> str:
     """The JSON form of a field in words."""
     inner = annotation.removesuffix(" | None")
     unknown = " or null" if inner != annotation else ""
-    if name in _TIMES:
-        return f"time{unknown}"
-    if name in _HEXADECIMAL:
-        return f"hexadecimal string{unknown}"
-    if name == "distances":
-        return "number by NUMA node id"
+    plain = _plain_form(name, inner)
+    if plain is not None:
+        return f"{plain}{unknown}"
     listed = re.fullmatch(r"tuple\[(\w+), \.\.\.\]", inner)
     observed = re.fullmatch(r"Observed\[(?:tuple\[(\w+), \.\.\.\]|(\w+))\]", inner)
     if listed:

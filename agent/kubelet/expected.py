@@ -57,6 +57,18 @@ def holds_something(allocation: PodAllocation) -> bool:
     )
 
 
+def may_have_cpus(allocation: PodAllocation, told: Collection[Pod]) -> bool:
+    """Whether a pod may have CPUs to itself: those of ordinary init containers are never listed.
+
+    Args:
+        allocation: what it was listed with.
+        told: what is told of pods of that name.
+    """
+    if allocation.cpus or any(container.cpus for container in allocation.containers):
+        return True
+    return not told or any(each.role is ContainerRole.INIT for pod in told for each in pod.containers)
+
+
 def _bound_kinds(pod: Pod, config: KubeletConfig | None) -> frozenset[str]:
     """What the kubelet gives the containers of a pod for themselves, beside devices."""
     if config is None or pod.qos_class != "Guaranteed" or pod.requests:

@@ -1,4 +1,4 @@
-"""The kubelet's files, where they are mounted, and the CPUs of our own process.
+"""The kubelet's files, where they are mounted.
 
 By default only the kubelet's sockets are mounted, and there is nothing to read here. Where the state files are, they
 say more than the kubelet's answers (collectors.kubelet.checkpoints), and that they have changed is a wake-up. They are
@@ -16,7 +16,6 @@ from collections.abc import Callable
 from collectors.hostfs import DirectoryFS, HostFS
 from collectors.kubelet.checkpoints import read_checkpoints
 from collectors.model.kubelet import KubeletCheckpoints
-from collectors.parse import IdSet, parse_id_list
 from collectors.reader import FactReader
 
 log = logging.getLogger(__name__)
@@ -28,8 +27,6 @@ NAMES = (
     "device-plugins/kubelet_internal_checkpoint",
 )
 """Below the kubelet's root. In the directory of the device plugins a socket comes or goes with each of them."""
-
-_ALLOWED = "Cpus_allowed_list:"
 
 Mark = tuple[int, int, int] | None
 """What changes when a file does; None where there is none"""
@@ -86,12 +83,3 @@ def mark_of(path: str) -> Mark:
     except OSError:
         return None
     return state.st_ino, state.st_ctime_ns, state.st_size
-
-
-def read_own_cpus(fs: HostFS) -> IdSet | None:
-    """Cpus_allowed_list of our own process; None where the kernel does not say."""
-    reader = FactReader(fs)
-    for line in (reader.text("/proc/self/status") or "").splitlines():
-        if line.startswith(_ALLOWED):
-            return reader.parsed("/proc/self/status", line.removeprefix(_ALLOWED), parse_id_list)
-    return None

@@ -26,9 +26,11 @@ from agent.kubelet.agenda import Agenda, Due, PodName
 from agent.kubelet.config_keeper import ConfigKeeper
 from agent.kubelet.config_reader import ConfigReader
 from agent.kubelet.continuity import Continuity, by_name, unlisted
-from agent.kubelet.expected import is_certain, shows_all
+from agent.kubelet.expected import is_certain, may_have_cpus, shows_all
 from agent.kubelet.files import KubeletFiles, Mark, mark_of
 from agent.kubelet.looks import Looks
+from agent.kubelet.own_cpus import OwnCpus
+from agent.kubelet.pictures import content, listed_pods
 from agent.sources.pod_source import PodFeed, PodSource, PolledPods
 from agent.sources.pod_store import PodListener, PodStore
 from agent.supervise import Backoff, TokenBucket
@@ -119,7 +121,7 @@ class KubeletWatcher:
         self._files = files
         self._clock = clock
         self._on_change = on_change
-        self._own_cpus = own_cpus
+        self._own_cpus = OwnCpus(own_cpus, clock=clock)
         self._agenda = Agenda(clock)
         self._bucket = TokenBucket(clock, burst=BURST, refill_seconds=REFILL_SECONDS)
         self._continuity = Continuity()
@@ -185,9 +187,8 @@ class KubeletWatcher:
         if name not in self._pods:
             self._agenda.draw_picture(within=LATER_SECONDS)
         elif self.store.named(*name):  # all of them have ended: nothing need be asked
-            del self._pods[name]
+            self._take({other: held for other, held in self._pods.items() if other != name})
             self._agenda.draw_picture(within=0)
-            self._agenda.read_allocatable(within=POOL_AFTER_SECONDS)
         else:
             self._agenda.look_at(name, within=0)
 
@@ -289,6 +290,9 @@ class KubeletWatcher:
         """Notes what pods hold; what is equal to what was known stays the very object that it was."""
         if pods != self._pods:
             self._agenda.read_allocatable(within=POOL_AFTER_SECONDS)
+            gone = self._pods.keys() - pods.keys()
+            if any(may_have_cpus(self._pods[name], self.store.named(*name)) for name in gone):
+                self._own_cpus.distrust()
             self._pods = pods
         if self._continuity.doubted or not self.complete:
             self._agenda.list_everything(within=self._doubt.failed())
@@ -355,6 +359,7 @@ class KubeletWatcher:
         while True:
             await self._clock.sleep(TICK_SECONDS if self.complete else FIRST_TICK_SECONDS)
             self._watch_socket()
+            self._own_cpus.read()
             if self._files.changed():
                 self._agenda.list_everything(within=0)
                 self._agenda.read_allocatable(within=0)
@@ -364,7 +369,7 @@ class KubeletWatcher:
 
     def _draw(self) -> None:
         """Puts together what is known, and tells of it where it is news."""
-        facts = in_order(self._pods) if self._first_answer_at is not None else None
+        facts = listed_pods(self._pods) if self._first_answer_at is not None else None
         if facts != self._allocations.facts:
             self._allocations = replace(self._allocations, facts=facts)
         picture = KubeletPicture(
@@ -373,9 +378,9 @@ class KubeletWatcher:
             pods=self.store.observed(),
             config=self._config.observed,
             checkpoints=self._files.checkpoints,
-            own_cpus=self._own_cpus(),
+            own_cpus=self._own_cpus.cpus,
         )
-        news = _content(picture) != _content(self.picture)
+        news = content(picture) != content(self.picture)
         self.picture = picture
         if not self.complete and self._is_complete():
             self.complete = news = True
@@ -395,23 +400,3 @@ class KubeletWatcher:
         if pods is None:
             return self.feed.choice.name == PolledPods.name
         return not unlisted(pods, self._pods)
-
-
-def in_order(pods: dict[PodName, PodAllocation]) -> tuple[PodAllocation, ...]:
-    """What pods hold, by namespace and name."""
-    return tuple([pods[name] for name in sorted(pods)])
-
-
-def _content(picture: KubeletPicture) -> tuple[object, ...]:
-    """What a picture says, however old it is."""
-    observed: tuple[Observed[object], ...] = (
-        picture.allocatable,
-        picture.allocations,
-        picture.pods,
-        picture.config,
-    )
-    return (
-        picture.checkpoints,
-        picture.own_cpus,
-        *((each.facts, each.error, each.problems) for each in observed),
-    )

@@ -6,7 +6,7 @@ field that is added to the model is seen in the golden file. The rules:
 - what is unknown is null, never 0 and never left out;
 - sets of CPUs and NUMA nodes are the kernel's list strings, `0-3,8`; sets of words are sorted lists;
 - enums are their value; times are RFC 3339 in UTC; ids of PCI vendors, devices and classes are hexadecimal strings;
-- distances are an object by NUMA node id.
+- distances are an object by NUMA node id; amounts of resources, options and feature gates are objects by name.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from typing import Any
 
 from agent.timestamps import format_timestamp
 from collectors.model import NumaNode, Observed, PciDevice, Snapshot
+from collectors.model.kubelet import RegisteredDevices
+from collectors.model.kubelet_config import KubeletConfig
+from collectors.model.pod import Pod, PodContainer
 from collectors.parse import format_id_list
 
 API_VERSION = "numascope.dev/v1"
@@ -59,9 +62,30 @@ def _format_distances(distances: tuple[tuple[int, int], ...]) -> dict[str, int]:
     return {str(node): distance for node, distance in distances}
 
 
+def _format_named(pairs: tuple[tuple[object, Any], ...]) -> dict[str, Any]:
+    """Pairs of a name, or a number, and what it has."""
+    return {str(name): value for name, value in pairs}
+
+
+def _format_named_by_node(pairs: tuple[tuple[int, tuple[tuple[str, int], ...]], ...]) -> dict[str, Any]:
+    return {str(node): _format_named(amounts) for node, amounts in pairs}
+
+
 _SPECIAL: dict[tuple[type, str], Callable[[Any], Any]] = {
     (Snapshot, "taken_at"): format_timestamp,
     (Observed, "read_at"): _format_known_time,
+    (Pod, "started_at"): _format_known_time,
+    (Pod, "requests"): _format_named,
+    (Pod, "limits"): _format_named,
+    (PodContainer, "requests"): _format_named,
+    (PodContainer, "limits"): _format_named,
+    (KubeletConfig, "topology_manager_options"): _format_named,
+    (KubeletConfig, "cpu_manager_options"): _format_named,
+    (KubeletConfig, "reserved_memory"): _format_named_by_node,
+    (KubeletConfig, "system_reserved"): _format_named,
+    (KubeletConfig, "kube_reserved"): _format_named,
+    (KubeletConfig, "feature_gates"): _format_named,
+    (RegisteredDevices, "device_ids"): sorted,
     (NumaNode, "distances"): _format_distances,
     (PciDevice, "class_code"): functools.partial(format_hex, digits=6),
     (PciDevice, "vendor_id"): format_hex,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.kubelet.expected import has_started, holds_something, is_certain, shows_all
+from agent.kubelet.expected import has_started, holds_something, is_certain, may_have_cpus, shows_all
 from collectors.model.kubelet import ClaimAllocation, ContainerAllocation, MemoryBlock, PodAllocation
 from collectors.model.kubelet_config import KubeletConfig
 from collectors.model.pod import ContainerRole, ContainerState, Pod
@@ -97,3 +97,12 @@ def test_what_holds_something_holds_cpus_memory_devices_or_claims() -> None:
     assert holds_something(replace(listed("web"), containers=(claim,)))
     assert holds_something(replace(listed("web"), memory=(memory,)))
     assert holds_something(replace(listed("web"), cpus=frozenset({1})))
+
+
+def test_a_pod_may_have_cpus_that_are_listed_or_those_of_its_init_containers() -> None:
+    bare = listed("web")
+    assert may_have_cpus(listed("web", 1), (told("web"),))
+    assert may_have_cpus(replace(bare, cpus=frozenset({1})), (told("web"),))
+    assert may_have_cpus(bare, (told("web", asks("first", role=ContainerRole.INIT), asks()),))
+    assert may_have_cpus(bare, ())
+    assert not may_have_cpus(bare, (told("web"),))

@@ -1,4 +1,4 @@
-"""The kubelet's files where they are mounted, and our own CPUs."""
+"""The kubelet's files where they are mounted."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.kubelet.files import KubeletFiles, mark_of, read_own_cpus
-from tests.fakes.memoryfs import MemoryFS
-from tests.hosts.tree import Tree
+from agent.kubelet.files import KubeletFiles, mark_of
 
 POOL = '{"policyName":"static","defaultCpuSet":"0-3","checksum":1}'
 SMALLER_POOL = '{"policyName":"static","defaultCpuSet":"0,3","checksum":2}'
@@ -91,17 +89,3 @@ def test_a_mark_changes_with_the_file_behind_a_path(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("")
     (tmp_path / "other").rename(path)
     assert mark_of(str(path)) not in (None, before)
-
-
-@pytest.mark.parametrize(
-    ("status", "cpus"),
-    [
-        ("Name:\tnumascope\nCpus_allowed_list:\t0-1,8\nMems_allowed_list:\t0\n", frozenset({0, 1, 8})),
-        ("Name:\tnumascope\n", None),
-        ("Cpus_allowed_list:\tall\n", None),
-        (None, None),
-    ],
-)
-def test_our_own_cpus_are_what_the_kernel_says(status: str | None, cpus: frozenset[int] | None) -> None:
-    files = {} if status is None else {"/proc/self/status": status.encode()}
-    assert read_own_cpus(MemoryFS.of(Tree(files=files))) == cpus

@@ -15,6 +15,7 @@ import pytest
 from agent.kubelet.config_reader import ConfigReader, ConfigSources
 from agent.kubelet.files import KubeletFiles
 from agent.kubelet.looks import LOOK_AGAIN_SECONDS
+from agent.kubelet.own_cpus import SHARED_POOL_SECONDS
 from agent.kubelet.watcher import (
     EVERYTHING_SECONDS,
     LATER_SECONDS,
@@ -598,6 +599,21 @@ async def test_our_own_cpus_are_in_the_picture_within_a_second(tmp_path: Path) -
         scene.own_cpus = frozenset({0, 1})
         await scene.advance(A_TICK)
         assert (scene.watcher.picture.own_cpus, scene.changes) == (frozenset({0, 1}), 1)
+
+
+@pytest.mark.asyncio
+async def test_our_own_cpus_tell_nothing_once_a_pod_with_cpus_has_gone(tmp_path: Path) -> None:
+    pods = (told("web"), told("small"))
+    async with watching(tmp_path, listed("web", 1), listed("small"), pods=pods) as scene:
+        scene.own_cpus = frozenset({0, 2})
+        await scene.quiet()
+        seen = []
+        for name in ("small", "web"):
+            scene.store.put(told(name, phase="Succeeded"))
+            await settle()
+            seen.append(scene.watcher.picture.own_cpus)
+        await scene.advance(SHARED_POOL_SECONDS + A_TICK)
+        assert [*seen, scene.watcher.picture.own_cpus] == [frozenset({0, 2}), None, frozenset({0, 2})]
 
 
 @pytest.mark.asyncio

@@ -12,6 +12,9 @@ import pytest
 
 from agent.views.plain import format_hex, plain, plain_snapshot
 from collectors.model import NumaKind, Observed, PciDevice, PcieLink, Problem, Snapshot
+from collectors.model.kubelet import RegisteredDevices
+from collectors.model.kubelet_config import ConfigSource, KubeletConfig
+from collectors.model.pod import Pod
 from collectors.parse import parse_id_list
 from tests.agent.views.machines import function, ids, node, numa, snapshot
 from tests.hosts.machine import expected_snapshot
@@ -31,6 +34,27 @@ def test_sets_are_the_kernels_lists_enums_their_value_and_unknown_is_null() -> N
 
 def test_distances_are_by_node_id() -> None:
     assert plain(node(0, distances=((0, 10), (8, 40))))["distances"] == {"0": 10, "8": 40}
+
+
+def test_amounts_options_and_gates_are_by_name() -> None:
+    pod = Pod(
+        namespace="default", name="web", uid="1", phase="Running", requests=(("cpu", 1500),), started_at=1.0
+    )
+    config = KubeletConfig(
+        source=ConfigSource.CONFIGZ,
+        feature_gates=(("PodsAPI", True),),
+        reserved_memory=((0, (("memory", 1024),)),),
+    )
+    assert (plain(pod)["requests"], plain(pod)["limits"]) == ({"cpu": 1500}, {})
+    assert plain(pod)["started_at"] == "1970-01-01T00:00:01.000Z"
+    assert plain(config)["feature_gates"] == {"PodsAPI": True}
+    assert plain(config)["reserved_memory"] == {"0": {"memory": 1024}}
+    assert plain(config)["reserved_cpus"] is None
+
+
+def test_devices_by_name_are_a_list_also_where_there_are_none() -> None:
+    assert plain(RegisteredDevices(resource="gpu", device_ids=frozenset()))["device_ids"] == []
+    assert plain(RegisteredDevices(resource="gpu", device_ids=frozenset("ba")))["device_ids"] == ["a", "b"]
 
 
 def test_pci_ids_are_hexadecimal_and_links_are_nested() -> None:
