@@ -125,10 +125,13 @@ class AnswerDecoder:
 
     def _all_devices(self, entries: Sequence[bytes]) -> tuple[DeviceAllocation, ...]:
         """Each device once, however many entries it has: one on two nodes comes twice."""
-        found: dict[tuple[str, str], DeviceAllocation] = {}
         known = [self._devices[entry] for entry in self._counted(entries)]
-        for key, device in chain.from_iterable(known):
-            found[key] = _joined(found[key], device) if key in found else device
+        pairs = list(chain.from_iterable(known))
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            found.clear()
+            for key, device in pairs:
+                found[key] = _joined(found[key], device) if key in found else device
         return tuple([found[key] for key in sorted(found)])
 
     def _claim(self, claim: wire.Claim) -> ClaimAllocation:
