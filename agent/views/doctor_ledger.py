@@ -54,7 +54,7 @@ def _unplaced(ledger: Ledger) -> Iterator[Finding]:
         yield Finding(
             check="unplaced",
             severity=Severity.WARNING,
-            what=f"{_amount(each.resource, each.amount)} of {each.resource} held nobody knows on which NUMA node",
+            what=f"{each.resource}: {_amount(each.resource, each.amount)} held nobody knows on which NUMA node",
             evidence=(f"held by {some(each.holders)}",) if each.holders else (),
             way_out="mount the kubelet's directory (read-only): its state files tell where it is",
         )
