@@ -19,7 +19,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from agent.surveyor import SurveyState
 from agent.views.nrt import derive_nrt
 from agent.views.plain import plain_snapshot
-from agent.web.endpoints import Answer, Endpoints, Query
+from agent.web.endpoints import Answer, Endpoints, Published, Query
 from collectors.model import Observed, Snapshot
 from tests.agent.views.machines import snapshot
 from tests.documents import api_document
@@ -43,13 +43,20 @@ def parse_openmetrics(body: bytes) -> list[Metric]:
 class Served:
     """Endpoints over a state that the test sets."""
 
-    def __init__(self, machine: Snapshot | None = MACHINE, **state: Any) -> None:
+    def __init__(
+        self, machine: Snapshot | None = MACHINE, *, published: Published | None = None, **state: Any
+    ) -> None:
         self.clock = FakeClock()
         if machine is not None:
             state = {"completed_at": 995.0, "completed": 1, "duration_seconds": 0.25} | state
         self.state = SurveyState(ticked_at=1000.0, snapshot=machine, **state)
         self.endpoints = Endpoints(
-            lambda: self.state, clock=self.clock, node_name="worker-1", period=60.0, deadline=20.0
+            lambda: self.state,
+            clock=self.clock,
+            node_name="worker-1",
+            period=60.0,
+            deadline=20.0,
+            published=published,
         )
 
     def get(self, target: str, method: str = "GET", *, has_body: bool = False, **headers: str) -> Answer:
@@ -59,6 +66,21 @@ class Served:
         return self.endpoints.answer(
             Query(method=method, path=path, parameters=parameters, headers=named, has_body=has_body)
         )
+
+
+class InCluster:
+    """What a node of a cluster publishes."""
+
+    def __init__(self, nrt: dict[str, Any] | None, problem: str | None = None) -> None:
+        self._nrt = nrt
+        self._problem = problem
+        self.statuses = ()
+
+    def nrt(self) -> tuple[dict[str, Any] | None, str]:
+        return self._nrt, "the kubelet has not answered yet"
+
+    def problem(self) -> str | None:
+        return self._problem
 
 
 def header(answer: Answer, name: str) -> list[str]:
@@ -155,6 +177,22 @@ def test_the_nrt_is_yaml_for_who_asks(target: str, accept: str) -> None:
     answer = Served().get(target, Accept=accept)
     assert answer.content_type == "application/yaml"
     assert yaml.safe_load(answer.body) == derive_nrt(MACHINE, node_name="worker-1")
+
+
+def test_in_a_cluster_the_nrt_is_the_one_that_is_published() -> None:
+    published = {"kind": "NodeResourceTopology", "zones": []}
+    assert json.loads(Served(published=InCluster(published)).get("/api/v1/nrt").body) == published
+    answer = Served(published=InCluster(None)).get("/api/v1/nrt")
+    assert answer.status is HTTPStatus.SERVICE_UNAVAILABLE
+    assert json.loads(answer.body) == {"error": "the kubelet has not answered yet"}
+
+
+def test_in_a_cluster_it_is_ready_once_what_is_published_is_known_to_be_right() -> None:
+    assert Served(published=InCluster({})).get("/readyz").status is HTTPStatus.OK
+    answer = Served(published=InCluster({}, "the API server is away")).get("/readyz")
+    assert (answer.status, answer.body) == (HTTPStatus.SERVICE_UNAVAILABLE, b"the API server is away\n")
+    late = Served(published=InCluster({}), completed_at=0.0).get("/readyz")
+    assert late.status is HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def test_the_nrt_has_no_other_form() -> None:

@@ -1,0 +1,243 @@
+"""The agent beside a kubelet: a real one's protocol on real sockets, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import cluster
+from agent.app import Agent, Machine
+from agent.clock import SystemClock
+from agent.cluster import Cluster, find_credentials
+from agent.kube import credentials as kube_credentials
+from agent.kube.credentials import ServiceAccount
+from agent.kube.errors import CredentialsError
+from agent.settings import Address, Settings
+from agent.web.endpoints import Query
+from agent.web.server import bind
+from collectors.kubelet.wire import podresources_pb2 as wire
+from collectors.model.pod import ContainerRole, ContainerState, Pod, PodContainer
+from tests.fakes.kubelet import ALLOCATABLE, GET, GET_POD, LIST, WATCH_PODS, FakeKubelet, serve
+from tests.fakes.memoryfs import MemoryFS
+from tests.hosts.machine import build_tree
+from tests.hosts.shapes import TWO_SOCKETS
+from tests.pods.as_wire import event, one_pod, pod_bytes
+
+LIMIT_SECONDS = 20.0
+NONE = wire.PodList().SerializeToString()
+ENVIRONMENT = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "6443"}
+
+
+def node_memory(node: int) -> wire.Memory:
+    topology = wire.Topology(nodes=[wire.Node(id=node)]).SerializeToString()
+    return wire.Memory(type="memory", size_bytes=60 << 30, topology=topology)
+
+
+POOL = wire.Allocatable(
+    cpus=range(2, 64), memory=[node_memory(node).SerializeToString() for node in (0, 1)]
+).SerializeToString()
+
+
+def web(*cpus: int) -> wire.Pod:
+    container = wire.Container(name="app", cpus=cpus)
+    return wire.Pod(namespace="default", name="web", containers=[container])
+
+
+def told(phase: str = "Running") -> bytes:
+    container = PodContainer(
+        name="app", role=ContainerRole.APP, requests=(("cpu", 2000),), state=ContainerState.RUNNING
+    )
+    pod = Pod(
+        namespace="default", name="web", uid="1", phase=phase, qos_class="Guaranteed", containers=(container,)
+    )
+    return pod_bytes(pod)
+
+
+class Kubelet:
+    """Both of its APIs; the pods come as the test says."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.events: asyncio.Queue[bytes] = asyncio.Queue()
+        self.answers = {LIST: NONE, ALLOCATABLE: POOL}
+        for folder in ("pod-resources", "pods-api"):
+            (root / folder).mkdir()
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        yield event(4)
+        while True:
+            yield await self.events.get()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[FakeKubelet]:
+        async with AsyncExitStack() as stack:
+            pods = serve(
+                self.root / cluster.PODS_API_SOCKET, {GET_POD: one_pod(told())}, {WATCH_PODS: self.stream}
+            )
+            await stack.enter_async_context(pods)
+            yield await stack.enter_async_context(
+                serve(self.root / cluster.PODRESOURCES_SOCKET, dict(self.answers))
+            )
+
+
+class Running:
+    """An agent under way beside a kubelet, without a cluster."""
+
+    def __init__(self, root: Path) -> None:
+        self.said: list[str] = []
+        self.spoke = asyncio.Event()
+        settings = Settings(
+            listen=Address("127.0.0.1", 0),
+            node_name="worker-1",
+            kubelet_root=str(root),
+            cpu_manager_policy="static",
+            memory_manager_policy="None",
+        )
+        self.agent = Agent(
+            settings,
+            Machine(open_host=lambda: MemoryFS.of(build_tree(TWO_SOCKETS)), open_events=None),
+            bind(settings.listen),
+            say=self._say,
+            clock=SystemClock(),
+            join=lambda clock, machine: Cluster(settings, None, clock=clock, machine=machine),
+        )
+
+    def _say(self, lines: Sequence[str]) -> None:
+        self.said += lines
+        self.spoke.set()
+
+    def get(self, path: str) -> tuple[int, dict[str, Any]]:
+        answer = self.agent._web._endpoints.answer(Query(method="GET", path=path))
+        return answer.status.value, json.loads(answer.body)
+
+    def free_cpus(self) -> list[int]:
+        zones = self.get("/api/v1/nrt")[1].get("zones", [])
+        return [
+            int(each["available"]) for zone in zones for each in zone["resources"] if each["name"] == "cpu"
+        ]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while not condition():  # noqa: ASYNC110 - what it waits for comes through sockets
+            await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def running(root: Path) -> AsyncIterator[Running]:
+    run = Running(root)
+    async with asyncio.timeout(LIMIT_SECONDS), asyncio.TaskGroup() as group:
+        serving = group.create_task(run.agent.serve())
+        yield run
+        run.agent.stop()
+        await serving
+
+
+@pytest.mark.asyncio
+async def test_a_pod_that_comes_and_goes_is_in_what_is_served(tmp_path: Path) -> None:
+    kubelet = Kubelet(tmp_path)
+    async with kubelet.running() as answering, running(tmp_path) as run:
+        await run.spoke.wait()
+        all_free = run.free_cpus()
+        assert sum(all_free) == 62
+        answering.answers[GET] = wire.OnePod(pod=web(2, 3)).SerializeToString()
+        kubelet.events.put_nowait(event(1, told()))
+        await until(lambda: sum(run.free_cpus()) == 60)
+        _, snapshot = run.get("/api/v1/snapshot")
+        assert [pod["containers"][0]["cpus"] for pod in snapshot["kubelet"]["allocations"]["facts"]] == [
+            "2-3"
+        ]
+        kubelet.events.put_nowait(event(2, told("Succeeded")))
+        await until(lambda: run.free_cpus() == all_free)
+
+
+@pytest.mark.asyncio
+async def test_the_first_words_say_where_pods_come_from_and_that_nothing_is_published(tmp_path: Path) -> None:
+    kubelet = Kubelet(tmp_path)
+    async with kubelet.running(), running(tmp_path) as run:
+        await run.spoke.wait()
+    text = "\n".join(run.said)
+    assert "  kubelet  0 pods are listed at " in text
+    assert "pods come from the kubelet's Pods API" in text
+    assert "the kubelet's configuration is from our own settings" in text
+    assert "no cluster: nothing is published" in text
+
+
+@pytest.mark.asyncio
+async def test_a_kubelet_that_is_away_is_said_and_nothing_is_made_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.app.SETTLE_SECONDS", 0.2)
+    kubelet = Kubelet(tmp_path)
+    async with running(tmp_path) as run:
+        await run.spoke.wait()
+        assert any("no answer from the kubelet" in line for line in run.said)
+        status, answer = run.get("/api/v1/nrt")
+        assert (status, answer) == (503, {"error": "the kubelet has not answered yet"})
+        async with kubelet.running():
+            await until(lambda: sum(run.free_cpus()) == 62)
+
+
+def write_account(folder: Path, node: str) -> None:
+    claims = {"kubernetes.io": {"node": {"name": node, "uid": f"uid-of-{node}"}}}
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode()
+    (folder / "token").write_text(f"e30.{payload}.c2ln")
+
+
+def test_the_token_names_the_node(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_account(tmp_path, "worker-7")
+    account = ServiceAccount(tmp_path, environment=ENVIRONMENT)
+    settings = Settings(node_name="worker-1", kubelet_root=str(tmp_path))
+    joined = Cluster(settings, account, clock=SystemClock(), machine=lambda: None)
+    assert joined.node_name == "worker-7"
+    assert "our token is bound to node worker-7" in caplog.text
+
+
+def test_a_token_that_goes_leaves_the_node_that_it_named(tmp_path: Path) -> None:
+    write_account(tmp_path, "worker-1")
+    account = ServiceAccount(tmp_path, environment=ENVIRONMENT)
+    settings = Settings(node_name="worker-1", kubelet_root=str(tmp_path))
+    joined = Cluster(settings, account, clock=SystemClock(), machine=lambda: None)
+    (tmp_path / "token").unlink()
+    assert joined._identity() == joined._node
+    assert joined._node is not None
+
+
+def test_a_token_that_cannot_be_read_at_the_start_is_said(tmp_path: Path) -> None:
+    account = ServiceAccount(tmp_path, environment=ENVIRONMENT)
+    with pytest.raises(CredentialsError, match="token"):
+        Cluster(Settings(kubelet_root=str(tmp_path)), account, clock=SystemClock(), machine=lambda: None)
+
+
+def test_in_a_pod_we_are_its_service_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_account(tmp_path, "worker-1")
+    monkeypatch.setattr("agent.surroundings.TOKEN", str(tmp_path / "token"))
+    monkeypatch.setattr(kube_credentials, "SERVICE_ACCOUNT_FOLDER", tmp_path)
+    assert isinstance(find_credentials(Settings(), ENVIRONMENT), ServiceAccount)
+    assert find_credentials(Settings(), {}) is None
+
+
+def test_outside_of_one_a_kubeconfig_says_who_we_are(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
+        "clusters: [{name: c, cluster: {server: 'http://127.0.0.1:8080'}}]\n"
+        "contexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {token: t}}]\n"
+    )
+    found = find_credentials(Settings(kubeconfig=str(config)), {})
+    assert found is not None
+    assert found.server == "http://127.0.0.1:8080"
+    joined = Cluster(
+        Settings(node_name="worker-1", kubelet_root=str(tmp_path)),
+        found,
+        clock=SystemClock(),
+        machine=lambda: None,
+    )
+    assert (joined.node_name, joined._identity()) == ("worker-1", None)
