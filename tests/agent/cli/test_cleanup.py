@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -10,25 +9,6 @@ import pytest
 
 from agent.__main__ import main
 from agent.publish import labels
-
-
-@pytest.fixture
-def kubeconfig(tmp_path: Path) -> Path:
-    """Leads to a server that is not there."""
-    path = tmp_path / "config"
-    path.write_text(
-        json.dumps(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}],
-                "users": [{"name": "u", "user": {}}],
-                "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-                "current-context": "x",
-            }
-        )
-    )
-    return path
 
 
 def test_a_server_that_is_not_there_is_a_failure_of_each_thing(

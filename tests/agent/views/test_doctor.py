@@ -270,6 +270,12 @@ def test_what_is_concluded_of_init_containers_is_a_note() -> None:
     assert finding.evidence[0] == "cpu: 2 CPUs, default/p"
 
 
+def test_cpus_that_are_missing_in_the_shared_pool_are_named() -> None:
+    kubelet = replace(picture(holds("p", cpus=[1])), pods=Observed(), own_cpus=frozenset({0, 2, 3, 4, 5}))
+    finding = found(on_two_nodes(kubelet))["concluded-unlisted-cpus"]
+    assert finding.evidence == ("cpu: 2 CPUs (6-7)",)
+
+
 def test_what_is_held_nobody_knows_where_is_a_warning() -> None:
     block = MemoryBlock(type="memory", size_bytes=GIB)
     held = holds("p")
