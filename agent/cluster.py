@@ -45,6 +45,9 @@ PODS_API_SOCKET = "pods-api/pods-api.sock"
 KUBELET_SECONDS = 5.0
 """Until a call counts as unanswered"""
 
+IDENTITY_SECONDS = 1.0
+"""Between looks at the token's file"""
+
 
 class Cluster:
     """One node of a cluster.
@@ -111,6 +114,7 @@ class Cluster:
                 await stack.enter_async_context(self._client)
             group = await stack.enter_async_context(asyncio.TaskGroup())
             group.create_task(self.publications.run(), name="publishing")
+            group.create_task(self._keep_identity(), name="identity")
             await self.watcher.run()
 
     def surveyed(self) -> None:
@@ -187,8 +191,16 @@ class Cluster:
             if machine is not None:
                 self.publications.update(self.with_kubelet(machine))
 
+    async def _keep_identity(self) -> Never:
+        """Publishes anew when our token names another Node: one that was made again has another uid."""
+        while True:
+            before = self._node
+            await self._clock.sleep(IDENTITY_SECONDS)
+            if self._identity() != before:
+                self._publish()
+
     def _identity(self) -> NodeIdentity | None:
-        """Read anew each time: a Node that was made again has another uid, which a new token tells."""
+        """The node that our token names; the last that one named where it cannot be read now."""
         if isinstance(self._credentials, ServiceAccount):
             with contextlib.suppress(CredentialsError):  # the publishing says so; the Node is the same
                 self._node = self._credentials.node()

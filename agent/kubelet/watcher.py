@@ -4,7 +4,7 @@
 - A pod's event asks for that pod alone, at once, and again within the next second until all is there that its spec will
   bring it. Its further events ask for nothing, unless its spec has changed or does not tell all; nor does its end. Many
   at once, or a kubelet without that call (before 1.34), are a list of all.
-- What the kubelet can give is read again shortly after every change, and every ten seconds.
+- What the kubelet can give is read again shortly after every change, and every two seconds.
 
 The kubelet answers 100 calls a second, ten at once, from all its clients together. We take twenty at most.
 
@@ -62,7 +62,7 @@ POOL_AFTER_SECONDS = 0.25
 """Until the pool is read again after a change"""
 
 EVERYTHING_SECONDS = 60.0
-POOL_SECONDS = 10.0
+POOL_SECONDS = 2.0
 """A device that fails is told by no event. Reading a pool of 100 devices takes 2 ms."""
 
 SHARE = 1000.0

@@ -73,6 +73,7 @@ class ApiPods:
         self._random = random
         self._listed: tuple[Pod, ...] | None = None
         self._version: str | None = None
+        self._said: type[KubeError] | None = None
         self._soon = Backoff(SOON_SECONDS)
         self._later = Backoff(LATER_SECONDS)
         self.recheck_seconds = UNREACHABLE_RECHECK_SECONDS
@@ -102,7 +103,7 @@ class ApiPods:
                 if isinstance(error, GoneError):
                     self._version = None
                 store.fail(str(error))
-                log.info("the watch of pods ended (%s); trying again", error)
+                self._say(error)
                 await self._clock.sleep(self._pause(error))
 
     async def _list_and_watch(self, store: PodStore) -> None:
@@ -140,6 +141,7 @@ class ApiPods:
             if lasted >= SHORT_SECONDS:
                 self._soon.succeeded()
                 self._later.succeeded()
+                self._said = None
         if lasted < SHORT_SECONDS:
             raise KubeUnreachableError(f"watch {PATH}: the server ended it at once")
 
@@ -156,6 +158,12 @@ class ApiPods:
 
     async def _list(self, version: str | None) -> None:
         self._listed, self._version = await _list_pages(self._client, self._selector, version)
+
+    def _say(self, error: KubeError) -> None:
+        """Why the watch ended, where that is news."""
+        if self._said is not type(error):
+            log.info("the watch of pods ended (%s); trying again", error)
+            self._said = type(error)
 
     def _pause(self, error: KubeError) -> float:
         """Seconds until the next attempt, spread over half as much again as is due."""

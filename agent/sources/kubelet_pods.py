@@ -72,6 +72,7 @@ class KubeletPods:
     async def follow(self, store: PodStore) -> str:
         """Through every restart of the kubelet; ends where the kubelet no longer has the API, or stays away."""
         backoff = Backoff(RETRY_SECONDS)
+        said: type[KubeletError] | None = None
         alive_at = self._clock.monotonic()
         async with self._client() as client:
             while True:
@@ -79,12 +80,15 @@ class KubeletPods:
                 error = await self._follow_stream(client, store)
                 if self._synced:
                     backoff.succeeded()
+                    said = None
                     alive_at = self._clock.monotonic()
                 away = self._clock.monotonic() - alive_at
                 if isinstance(error, KubeletUnsupportedError) or away >= PATIENCE_SECONDS:
                     return error.reason
                 store.fail(error.reason)
-                log.info("the stream of pods ended (%s); beginning anew", error)
+                if said is not type(error):
+                    log.info("the stream of pods ended (%s); beginning anew", error)
+                    said = type(error)
                 del error  # and with it the frames of the stream, while we wait or follow the next
                 await self._clock.sleep(backoff.failed())
 
