@@ -19,6 +19,9 @@ _SOURCES = {
     ConfigSource.CHECKPOINTS: "the kubelet's state files, which tell the CPU and memory manager's policies only",
     ConfigSource.SETTINGS: "our own settings",
 }
+_TELL_ALL = (ConfigSource.CONFIGZ, ConfigSource.FILE)
+"""Sources that leave nothing out"""
+
 _CLOSEST = "prefer-closest-numa-nodes"
 
 _Key = tuple[int, str]
@@ -115,10 +118,12 @@ def _limits(config: KubeletConfig, numa: NumaTopology) -> Iterator[Finding]:
         return
     ids = frozenset(node.id for node in numa.nodes)
     if len(ids) > config.max_numa_nodes:
+        told = config.source in _TELL_ALL
         yield Finding(
             check="too-many-numa-nodes",
-            severity=Severity.ERROR,
-            what=f"the kubelet does not start with {len(ids)} NUMA nodes: it takes {config.max_numa_nodes}",
+            severity=Severity.ERROR if told else Severity.WARNING,
+            what=f"the kubelet does not start with {len(ids)} NUMA nodes: it takes {config.max_numa_nodes}"
+            + ("" if told else ", unless an option that we do not know says otherwise"),
             evidence=(f"topology manager policy {config.topology_manager_policy}",),
             way_out=f'topologyManagerPolicyOptions: {{max-allowable-numa-nodes: "{len(ids)}"}}; more than eight make '
             "admission slow",
@@ -218,7 +223,7 @@ def _counted(kubelet: KubeletPicture) -> dict[_Key, int]:
     if book is not None and book.nodes:
         return {(node.id, table.type): table.total for node in book.nodes for table in node.tables}
     config, pool = kubelet.config.facts, kubelet.allocatable.facts
-    if config is None or config.source not in (ConfigSource.CONFIGZ, ConfigSource.FILE) or pool is None:
+    if config is None or config.source not in _TELL_ALL or pool is None:
         return {}
     counted: dict[_Key, int] = {}
     for block in pool.memory:

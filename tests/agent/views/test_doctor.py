@@ -20,6 +20,8 @@ from collectors.model.kubelet import (
 from collectors.model.kubelet_config import ConfigSource, KubeletConfig
 from collectors.model.kubelet_picture import KubeletPicture
 from collectors.model.pod import ContainerRole, ContainerState, PodContainer
+from tests.agent.placement.recorded import Recording, snapshot_of
+from tests.agent.placement.test_recorded import OURS
 from tests.agent.views.kubelets import CONFIG, GPU, POOL, devices, holds, on_two_nodes, picture, spec
 from tests.agent.views.machines import GIB, function, ids, node, numa, printed, snapshot
 
@@ -60,6 +62,13 @@ def test_a_node_where_all_is_well_has_notes_only() -> None:
     findings = diagnose(Examined(snapshot=on_two_nodes(picture(holds("p", cpus=[1], memory=[(0, GIB)])))))
     assert [(each.check, each.severity) for each in findings] == [("policies", Severity.NOTE)]
     assert not is_wrong(findings)
+
+
+@pytest.mark.parametrize("recording", OURS, ids=lambda recording: str(recording.name))
+def test_a_real_kubelet_that_works_is_found_to(recording: Recording) -> None:
+    for kubelet in (recording.picture, replace(recording.picture, checkpoints=None)):
+        findings = diagnose(Examined(snapshot=snapshot_of(recording.numa, kubelet)))
+        assert [found for found in findings if found.severity is Severity.ERROR] == []
 
 
 def test_a_machine_without_a_kubelet_says_why() -> None:
@@ -107,6 +116,14 @@ def test_more_numa_nodes_than_the_kubelet_takes_is_an_error() -> None:
     assert finding.what == "the kubelet does not start with 9 NUMA nodes: it takes 8"
     assert is_wrong([finding])
     assert "too-many-numa-nodes" not in found(on_nodes(*range(9), max_allowable_numa_nodes="9"))
+
+
+def test_where_options_are_unknown_many_numa_nodes_are_a_question() -> None:
+    machine = on_nodes(*range(9))
+    assert machine.kubelet is not None
+    config = Observed(facts=replace(CONFIG, source=ConfigSource.SETTINGS))
+    finding = found(replace(machine, kubelet=replace(machine.kubelet, config=config)))["too-many-numa-nodes"]
+    assert finding.severity is Severity.WARNING
 
 
 def test_gaps_between_ids_are_an_error_with_the_option_that_cannot_stand_them() -> None:
