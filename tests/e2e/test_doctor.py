@@ -116,3 +116,18 @@ def test_a_node_is_examined_with_its_kubelet(agent: AgentRun) -> None:
     assert findings["policies"]["what"] == "policies are from the kubelet's own /configz"
     assert findings["devices-without-topology"]["severity"] == "warning"
     assert (status, [each for each in findings.values() if each["severity"] == "error"]) == (0, [])
+
+
+def test_hugepages_that_went_after_the_kubelet_had_counted_them_are_an_error(agent: AgentRun) -> None:
+    node = agent.bed.machine.root / "sys/devices/system/node/node1"
+    pages = node / "hugepages/hugepages-2048kB/nr_hugepages"
+    counted = pages.read_text()
+    pages.write_text("1024\n")
+    try:
+        status, findings = asked_inside(agent)
+    finally:
+        pages.write_text(counted)
+    assert status == 1
+    assert findings["hugepages-changed"]["evidence"] == [
+        "hugepages-2Mi of NUMA node 1: 4 GiB for the kubelet, 2 GiB now"
+    ]
