@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from agent.placement.model import HUGEPAGES, MEMORY, hugepages_resource
 from agent.views.doctor_model import Examined, Finding, Severity, some
 from agent.views.text import plural
 from agent.views.units import format_bytes
-from collectors.model import NumaTopology, Observed
+from collectors.model import IdSet, NumaNode, Observed
 from collectors.model.kubelet_config import ConfigSource, KubeletConfig
 from collectors.model.kubelet_picture import KubeletPicture
 from collectors.parse import format_id_list
@@ -44,13 +44,12 @@ def kubelet_findings(examined: Examined) -> Iterator[Finding]:
     yield from _silence(kubelet)
     yield from _source(kubelet.config)
     config = kubelet.config.facts
+    nodes = () if numa is None else numa.nodes
     if config is not None:
-        if numa is not None:
-            yield from _limits(config, numa)
+        yield from _limits(config, frozenset(node.id for node in nodes))
         yield from _policies(config)
         yield from _unbound_memory(config, kubelet)
-    if numa is not None:
-        yield from _hugepages(kubelet, numa)
+    yield from _hugepages(kubelet, nodes)
 
 
 def _state_files(examined: Examined) -> Iterator[Finding]:
@@ -112,11 +111,10 @@ def _aligns(config: KubeletConfig) -> bool:
     return config.topology_manager_policy not in (None, "none")
 
 
-def _limits(config: KubeletConfig, numa: NumaTopology) -> Iterator[Finding]:
+def _limits(config: KubeletConfig, ids: IdSet) -> Iterator[Finding]:
     """What the topology manager cannot stand; under policy none it is not there."""
     if not _aligns(config):
         return
-    ids = frozenset(node.id for node in numa.nodes)
     if len(ids) > config.max_numa_nodes:
         told = config.source in _TELL_ALL
         yield Finding(
@@ -189,11 +187,11 @@ def _asking_for_memory(kubelet: KubeletPicture) -> Iterator[str]:
             yield f"{pod.namespace}/{pod.name}"
 
 
-def _hugepages(kubelet: KubeletPicture, numa: NumaTopology) -> Iterator[Finding]:
+def _hugepages(kubelet: KubeletPicture, nodes: Iterable[NumaNode]) -> Iterator[Finding]:
     """Hugepages that came or went since the kubelet counted them, which it does once, when it starts."""
     counted = _counted(kubelet)
     changed = []
-    for node in numa.nodes:
+    for node in nodes:
         for pool in node.hugepages:
             resource = hugepages_resource(pool.page_size_bytes)
             before = counted.get((node.id, resource), 0 if counted else None)

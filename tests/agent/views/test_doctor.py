@@ -187,6 +187,22 @@ def test_pods_that_ask_for_memory_that_nobody_binds_are_named() -> None:
     assert finding.evidence[0] == "default/asks"
 
 
+def test_pods_without_memory_of_their_own_need_no_memory_manager() -> None:
+    config = replace(CONFIG, memory_manager_policy="None")
+    pods = [spec("burstable", qos="Burstable", requests=(("memory", GIB),))]
+    assert "memory-manager-off" not in found(on_two_nodes(picture(pods=pods, config=config)))
+
+
+def test_a_kubelet_that_gives_no_memory_from_nodes_has_counted_no_hugepages() -> None:
+    kubelet = picture(pool=replace(POOL, memory=()))
+    assert "hugepages-changed" not in found(replace(snapshot(memory=with_pages(512)), kubelet=kubelet))
+
+
+def test_a_kubelet_on_a_machine_whose_numa_nodes_are_unknown_is_looked_at_all_the_same() -> None:
+    findings = found(replace(snapshot(), kubelet=picture()))
+    assert {"policies", "unknown"} <= findings.keys()
+
+
 def test_without_specs_who_has_cpus_asks_for_memory_too() -> None:
     config = replace(CONFIG, memory_manager_policy="None")
     kubelet = replace(picture(holds("p", cpus=[1]), holds("q"), config=config), pods=Observed())

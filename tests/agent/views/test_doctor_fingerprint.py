@@ -126,7 +126,7 @@ def test_pods_that_hold_nothing_of_their_own_do_not_count_by_the_other_method() 
 
 
 def test_an_annotation_without_a_method_is_a_fingerprint_of_all() -> None:
-    nrt = {"metadata": {"annotations": {ANNOTATION: pod_fingerprint(named("p"))}}}
+    nrt = {"metadata": {"annotations": {ANNOTATION: pod_fingerprint(named("p"))}}, "zones": [3, {}]}
     assert is_equal(look(nrt, spec("p")).values())
 
 
