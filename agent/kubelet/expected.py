@@ -11,6 +11,7 @@ from collections.abc import Collection
 from collectors.model.kubelet import ContainerAllocation, PodAllocation
 from collectors.model.kubelet_config import KubeletConfig
 from collectors.model.pod import ContainerRole, ContainerState, Pod, PodContainer
+from collectors.parse import IdSet
 
 CPU, MEMORY, HUGEPAGES = "cpu", "memory", "hugepages-"
 
@@ -57,16 +58,14 @@ def holds_something(allocation: PodAllocation) -> bool:
     )
 
 
-def may_have_cpus(allocation: PodAllocation, told: Collection[Pod]) -> bool:
-    """Whether a pod may have CPUs to itself: those of ordinary init containers are never listed.
+def listed_cpus(allocation: PodAllocation) -> IdSet:
+    """The CPUs that a pod is listed with."""
+    return allocation.cpus.union(*(container.cpus for container in allocation.containers))
 
-    Args:
-        allocation: what it was listed with.
-        told: what is told of pods of that name.
-    """
-    if allocation.cpus or any(container.cpus for container in allocation.containers):
-        return True
-    return not told or any(each.role is ContainerRole.INIT for pod in told for each in pod.containers)
+
+def has_init_containers(pod: Pod) -> bool:
+    """Whether it may hold more than it is listed with: ordinary init containers never are."""
+    return any(container.role is ContainerRole.INIT for container in pod.containers)
 
 
 def _bound_kinds(pod: Pod, config: KubeletConfig | None) -> frozenset[str]:

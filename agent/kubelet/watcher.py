@@ -25,8 +25,8 @@ from agent.clock import Clock
 from agent.kubelet.agenda import Agenda, Due, PodName
 from agent.kubelet.config_keeper import ConfigKeeper
 from agent.kubelet.config_reader import ConfigReader
-from agent.kubelet.continuity import Continuity, by_name, unlisted
-from agent.kubelet.expected import is_certain, may_have_cpus, shows_all
+from agent.kubelet.continuity import Allocations, Continuity, by_name, unlisted
+from agent.kubelet.expected import has_init_containers, is_certain, listed_cpus, shows_all
 from agent.kubelet.files import KubeletFiles, Mark, mark_of
 from agent.kubelet.looks import Looks
 from agent.kubelet.own_cpus import OwnCpus
@@ -132,6 +132,7 @@ class KubeletWatcher:
         self._pods: dict[PodName, PodAllocation] = {}
         self._allocations: Observed[tuple[PodAllocation, ...]] = Observed()
         self._allocatable: Observed[Allocatable] = Observed()
+        self._with_init_containers: set[PodName] = set()
         self._can_get = True
         self._gives_pool = True
         self._failing: KubeletError | None = None
@@ -173,6 +174,8 @@ class KubeletWatcher:
 
     def _pod_moved(self, name: PodName, pod: Pod) -> None:
         """Something happened to a pod that lives."""
+        if has_init_containers(pod):
+            self._with_init_containers.add(name)
         if not self._looks.is_over(name, pod):
             self._agenda.look_at(name, within=0)
         elif is_certain(pod, self._config.observed.facts):
@@ -290,14 +293,20 @@ class KubeletWatcher:
         """Notes what pods hold; what is equal to what was known stays the very object that it was."""
         if pods != self._pods:
             self._agenda.read_allocatable(within=POOL_AFTER_SECONDS)
-            gone = self._pods.keys() - pods.keys()
-            if any(may_have_cpus(self._pods[name], self.store.named(*name)) for name in gone):
-                self._own_cpus.distrust()
+            self._note_cpus(self._pods, pods)
             self._pods = pods
         if self._continuity.doubted or not self.complete:
             self._agenda.list_everything(within=self._doubt.failed())
         else:
             self._doubt.succeeded()
+
+    def _note_cpus(self, before: Allocations, after: Allocations) -> None:
+        """What has changed hands, for what our own CPUs tell."""
+        for name in before.keys() - after.keys():
+            self._own_cpus.pod_went(listed_cpus(before[name]), had_more=name in self._with_init_containers)
+            self._with_init_containers.discard(name)
+        for name in after.keys() - before.keys():
+            self._own_cpus.pod_came(listed_cpus(after[name]))
 
     def _plan_looks(self, pods: Iterable[PodName]) -> None:
         """Another look at each pod that has not shown all yet, unless there have been enough."""

@@ -32,6 +32,7 @@ class KubeletPicture:
     """Read after the list of pods, so that nobody is listed whom they do not have yet. None where the kubelet's state
     files are not mounted"""
     own_cpus: IdSet | None = None
-    """Cpus_allowed_list of our own process. In a pod without exclusive CPUs that is the kubelet's shared pool, late by
-    its reconcile period (10 s by default); None where it is not known, where we are not in such a pod, and for that
-    long after a pod with exclusive CPUs has gone: it does not show by itself that they are free again"""
+    """The kubelet's shared pool, as far as our own process knows it: Cpus_allowed_list, which in a pod without exclusive
+    CPUs is that pool, late by the kubelet's reconcile period (10 s by default), and what pods have given back since.
+    None where it is not known, where we are not in such a pod, and for that long after a pod with ordinary init
+    containers has gone: what these had is free again too, and nobody says what it was"""

@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from agent.kubelet.expected import has_started, holds_something, is_certain, may_have_cpus, shows_all
+from agent.kubelet.expected import (
+    has_init_containers,
+    has_started,
+    holds_something,
+    is_certain,
+    listed_cpus,
+    shows_all,
+)
 from collectors.model.kubelet import ClaimAllocation, ContainerAllocation, MemoryBlock, PodAllocation
 from collectors.model.kubelet_config import KubeletConfig
 from collectors.model.pod import ContainerRole, ContainerState, Pod
@@ -99,10 +106,10 @@ def test_what_holds_something_holds_cpus_memory_devices_or_claims() -> None:
     assert holds_something(replace(listed("web"), cpus=frozenset({1})))
 
 
-def test_a_pod_may_have_cpus_that_are_listed_or_those_of_its_init_containers() -> None:
-    bare = listed("web")
-    assert may_have_cpus(listed("web", 1), (told("web"),))
-    assert may_have_cpus(replace(bare, cpus=frozenset({1})), (told("web"),))
-    assert may_have_cpus(bare, (told("web", asks("first", role=ContainerRole.INIT), asks()),))
-    assert may_have_cpus(bare, ())
-    assert not may_have_cpus(bare, (told("web"),))
+def test_listed_cpus_are_those_of_the_pod_and_of_its_containers() -> None:
+    assert listed_cpus(replace(listed("web", 1), cpus=frozenset({1, 2}))) == {1, 2}
+
+
+def test_ordinary_init_containers_may_hold_more_than_is_listed() -> None:
+    assert has_init_containers(told("web", asks("first", role=ContainerRole.INIT), asks()))
+    assert not has_init_containers(told("web", asks("beside", role=ContainerRole.SIDECAR), asks()))

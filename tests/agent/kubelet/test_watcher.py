@@ -35,7 +35,7 @@ from collectors.kubelet.errors import (
 )
 from collectors.model.kubelet import Allocatable, PodAllocation
 from collectors.model.kubelet_config import KubeletConfig
-from collectors.model.pod import ContainerState, Pod
+from collectors.model.pod import ContainerRole, ContainerState, Pod
 from collectors.parse import IdSet
 from tests.agent.kubelet.building import STATIC, asks, listed, told
 from tests.agent.placement.building import device
@@ -602,18 +602,33 @@ async def test_our_own_cpus_are_in_the_picture_within_a_second(tmp_path: Path) -
 
 
 @pytest.mark.asyncio
-async def test_our_own_cpus_tell_nothing_once_a_pod_with_cpus_has_gone(tmp_path: Path) -> None:
-    pods = (told("web"), told("small"))
-    async with watching(tmp_path, listed("web", 1), listed("small"), pods=pods) as scene:
+async def test_cpus_of_a_pod_that_has_gone_are_in_the_shared_pool_at_once(tmp_path: Path) -> None:
+    async with watching(tmp_path, listed("web", 1), pods=(told("web"),)) as scene:
         scene.own_cpus = frozenset({0, 2})
         await scene.quiet()
-        seen = []
-        for name in ("small", "web"):
-            scene.store.put(told(name, phase="Succeeded"))
-            await settle()
+        scene.store.put(told("web", phase="Succeeded"))
+        await settle()
+        assert scene.watcher.picture.own_cpus == frozenset({0, 1, 2})
+        scene.kubelet.has(listed("new", 1))
+        scene.store.put(told("new", asks(cpus=1)))
+        await scene.advance(A_TICK)
+        assert scene.watcher.picture.own_cpus == frozenset({0, 2})
+
+
+@pytest.mark.asyncio
+async def test_our_own_cpus_tell_nothing_once_a_pod_with_init_containers_has_gone(tmp_path: Path) -> None:
+    pod = told("web", asks("first", role=ContainerRole.INIT), asks())
+    async with watching(tmp_path, listed("web", 1), pods=(pod,)) as scene:
+        scene.own_cpus = frozenset({0, 2})
+        await scene.quiet()
+        seen = [scene.watcher.picture.own_cpus]
+        scene.store.drop(pod.uid)
+        scene.kubelet.has()
+        for seconds in (0.0, SHARED_POOL_SECONDS + A_TICK):
+            await scene.advance(seconds)
             seen.append(scene.watcher.picture.own_cpus)
-        await scene.advance(SHARED_POOL_SECONDS + A_TICK)
-        assert [*seen, scene.watcher.picture.own_cpus] == [frozenset({0, 2}), None, frozenset({0, 2})]
+        assert scene.held() == {}
+        assert seen == [frozenset({0, 2}), None, frozenset({0, 2})]
 
 
 @pytest.mark.asyncio
