@@ -78,7 +78,7 @@ def scheduler_fingerprint(bed: Bed) -> str:
         if pod["status"]["phase"] == "Running" and pod["spec"].get("nodeName") == NODE_NAME
     ]
     hashes = sorted(
-        xxhash.xxh64_intdigest(each["name"], seed=xxhash.xxh64_intdigest(each["namespace"]))
+        xxhash.xxh64_intdigest(each["name"].encode(), seed=xxhash.xxh64_intdigest(each["namespace"].encode()))
         for each in running
     )
     return "pfp0v001" + xxhash.xxh64_hexdigest(b"".join(each.to_bytes(8, "little") for each in hashes))
