@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -33,6 +34,7 @@ from agent.sources.kubelet_pods import KubeletPods
 from agent.sources.pod_source import PodSource, PolledPods
 from agent.sources.pod_store import PodListener
 from agent.surroundings import in_pod
+from agent.views.fingerprinted import changes_at
 from collectors.hostfs import DirectoryFS
 from collectors.kubelet.podresources import PodResourcesClient
 from collectors.model import Snapshot
@@ -45,8 +47,8 @@ PODS_API_SOCKET = "pods-api/pods-api.sock"
 KUBELET_SECONDS = 5.0
 """Until a call counts as unanswered"""
 
-IDENTITY_SECONDS = 1.0
-"""Between looks at the token's file"""
+KEEP_UP_SECONDS = 1.0
+"""Between looks at the token's file and at the clock"""
 
 
 class Cluster:
@@ -74,6 +76,7 @@ class Cluster:
         self._chance = random.Random()  # noqa: S311 - it spreads attempts, and keeps no secret
         self._composed: tuple[Snapshot, object, Snapshot] | None = None
         self._settled = asyncio.Event()
+        self._changes_at = math.inf
         self._node = credentials.node() if isinstance(credentials, ServiceAccount) else None
         self.node_name = settings.node_name if self._node is None else self._node.name
         if self.node_name != settings.node_name:
@@ -114,7 +117,7 @@ class Cluster:
                 await stack.enter_async_context(self._client)
             group = await stack.enter_async_context(asyncio.TaskGroup())
             group.create_task(self.publications.run(), name="publishing")
-            group.create_task(self._keep_identity(), name="identity")
+            group.create_task(self._keep_up(), name="identity and time")
             await self.watcher.run()
 
     def surveyed(self) -> None:
@@ -187,16 +190,19 @@ class Cluster:
     def _publish(self) -> None:
         if self.watcher.complete:
             self._settled.set()
-            machine = self._machine()
+            machine, now = self._machine(), self._clock.wall()
             if machine is not None:
-                self.publications.update(self.with_kubelet(machine))
+                at = changes_at(self.watcher.picture, now)
+                self._changes_at = math.inf if at is None else at
+                self.publications.update(replace(self.with_kubelet(machine), taken_at=now))
 
-    async def _keep_identity(self) -> Never:
-        """Publishes anew when our token names another Node: one that was made again has another uid."""
+    async def _keep_up(self) -> Never:
+        """Publishes anew for what nobody tells of: our token names another Node (one that was made again has another
+        uid), or as much time has passed as makes a difference."""
         while True:
             before = self._node
-            await self._clock.sleep(IDENTITY_SECONDS)
-            if self._identity() != before:
+            await self._clock.sleep(KEEP_UP_SECONDS)
+            if self._identity() != before or self._clock.wall() >= self._changes_at:
                 self._publish()
 
     def _identity(self) -> NodeIdentity | None:

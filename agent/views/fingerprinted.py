@@ -71,6 +71,16 @@ def fingerprinted_pods(
     return _names(pod for pod in listed if _holds_exclusive(pod, published)) if binds_memory else None
 
 
+def changes_at(picture: KubeletPicture, now: float) -> float | None:
+    """When other pods will count though nothing has happened, in seconds since the epoch; None where that is never."""
+    times = (
+        pod.started_at + PENDING_SECONDS
+        for pod in picture.pods.facts or ()
+        if pod.phase == "Pending" and pod.started_at is not None
+    )
+    return min((at for at in times if at > now), default=None)
+
+
 def _runs(pod: Pod, now: float) -> bool:
     """Whether a pod runs, or is about to."""
     if pod.phase != "Pending":

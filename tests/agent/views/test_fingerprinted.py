@@ -12,6 +12,7 @@ from agent.views.fingerprinted import (
     PENDING_SECONDS,
     FingerprintMethod,
     asks_for_exclusive,
+    changes_at,
     fingerprinted_pods,
 )
 from collectors.model import Observed
@@ -134,3 +135,16 @@ def scheduler_counts(phases: Iterable[str]) -> list[str]:
 def test_once_no_pod_is_starting_both_sides_count_the_same(phases: list[str]) -> None:
     pods = [spec(f"p{number}", phase=phase, started_at=NOW - 3600.0) for number, phase in enumerate(phases)]
     assert names(picture(*(holds(pod.name) for pod in pods), pods=pods)) == scheduler_counts(phases)
+
+
+def test_what_counts_changes_by_itself_when_the_first_pod_has_been_pending_for_long() -> None:
+    pods = [
+        spec("runs", started_at=NOW - 5),
+        spec("unknown", phase="Pending"),
+        spec("late", phase="Pending", started_at=NOW - PENDING_SECONDS),
+        spec("soon", phase="Pending", started_at=NOW - 10),
+        spec("later", phase="Pending", started_at=NOW - 5),
+    ]
+    assert changes_at(picture(pods=pods), NOW) == NOW - 10 + PENDING_SECONDS
+    assert changes_at(picture(pods=pods[:3]), NOW) is None
+    assert changes_at(KubeletPicture(), NOW) is None
