@@ -20,7 +20,7 @@ from typing import Never
 from agent import __version__
 from agent.clock import Clock
 from agent.kube.client import KubeClient, Object
-from agent.kube.credentials import Credentials, Kubeconfig, NodeIdentity, ServiceAccount
+from agent.kube.credentials import Credentials, Kubeconfig, NodeIdentity, ServiceAccount, node_of_token
 from agent.kube.errors import CredentialsError
 from agent.kubelet.config_reader import ConfigReader, config_sources, describe_config
 from agent.kubelet.files import KubeletFiles
@@ -46,9 +46,6 @@ PODS_API_SOCKET = "pods-api/pods-api.sock"
 
 KUBELET_SECONDS = 5.0
 """Until a call counts as unanswered"""
-
-KEEP_UP_SECONDS = 1.0
-"""Between looks at the token's file and at the clock"""
 
 
 class Cluster:
@@ -77,7 +74,8 @@ class Cluster:
         self._composed: tuple[Snapshot, object, Snapshot] | None = None
         self._settled = asyncio.Event()
         self._changes_at = math.inf
-        self._node = credentials.node() if isinstance(credentials, ServiceAccount) else None
+        self._token = credentials.token() if isinstance(credentials, ServiceAccount) else ""
+        self._node = node_of_token(self._token)
         self.node_name = settings.node_name if self._node is None else self._node.name
         if self.node_name != settings.node_name:
             log.warning(
@@ -96,7 +94,7 @@ class Cluster:
             files=KubeletFiles(root),
             sources=self._sources,
             clock=clock,
-            on_change=self._publish,
+            audience=self,
             own_cpus=(lambda: read_own_cpus(DirectoryFS()))
             if isinstance(credentials, ServiceAccount)
             else lambda: None,
@@ -117,13 +115,29 @@ class Cluster:
                 await stack.enter_async_context(self._client)
             group = await stack.enter_async_context(asyncio.TaskGroup())
             group.create_task(self.publications.run(), name="publishing")
-            group.create_task(self._keep_up(), name="identity and time")
             await self.watcher.run()
 
     def surveyed(self) -> None:
         """The machine has been read anew."""
         self.watcher.devices_changed()
-        self._publish()
+        self.picture_changed()
+
+    def picture_changed(self) -> None:
+        """Publishes what follows from the picture, once that is whole."""
+        if self.watcher.complete:
+            self._settled.set()
+            machine, now = self._machine(), self._clock.wall()
+            if machine is not None:
+                at = changes_at(self.watcher.picture, now)
+                self._changes_at = math.inf if at is None else at
+                self.publications.update(replace(self.with_kubelet(machine), taken_at=now))
+
+    def second_passed(self) -> None:
+        """Publishes anew for what nobody tells of: our token names another Node (one that was made again has another
+        uid), or as much time has passed as makes a difference."""
+        before = self._node
+        if self._identity() != before or self._clock.wall() >= self._changes_at:
+            self.picture_changed()
 
     async def settled(self, seconds: float) -> None:
         """Returns when there is something to say about the kubelet; after that many seconds at the latest."""
@@ -187,29 +201,13 @@ class Cluster:
         )
         return of_kubelet, of_server, polled
 
-    def _publish(self) -> None:
-        if self.watcher.complete:
-            self._settled.set()
-            machine, now = self._machine(), self._clock.wall()
-            if machine is not None:
-                at = changes_at(self.watcher.picture, now)
-                self._changes_at = math.inf if at is None else at
-                self.publications.update(replace(self.with_kubelet(machine), taken_at=now))
-
-    async def _keep_up(self) -> Never:
-        """Publishes anew for what nobody tells of: our token names another Node (one that was made again has another
-        uid), or as much time has passed as makes a difference."""
-        while True:
-            before = self._node
-            await self._clock.sleep(KEEP_UP_SECONDS)
-            if self._identity() != before or self._clock.wall() >= self._changes_at:
-                self._publish()
-
     def _identity(self) -> NodeIdentity | None:
         """The node that our token names; the last that one named where it cannot be read now."""
         if isinstance(self._credentials, ServiceAccount):
             with contextlib.suppress(CredentialsError):  # the publishing says so; the Node is the same
-                self._node = self._credentials.node()
+                token = self._credentials.token()
+                if token != self._token:
+                    self._token, self._node = token, node_of_token(token)
         return self._node
 
 

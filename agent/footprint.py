@@ -35,8 +35,18 @@ def forget_the_start() -> None:
     """To be called once all is imported and served: what lives now lives for good."""
     gc.collect()
     gc.freeze()
+    _give_back()
 
 
 def tidy_up() -> None:
     """To be called after each survey: the facts before the last ones go now. Some milliseconds on the largest machine."""
     gc.collect()
+    _give_back()
+
+
+def _give_back() -> None:
+    """Hands free memory back to the kernel. With 110 pods that is 0.3 MiB; other C libraries than glibc do it unasked."""
+    import ctypes  # noqa: PLC0415 - there already where kernel events are followed
+
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -4,7 +4,7 @@
 - A pod's event asks for that pod alone, at once, and again within the next second until all is there that its spec will
   bring it. Its further events ask for nothing, unless its spec has changed or does not tell all; nor does its end. Many
   at once, or a kubelet without that call (before 1.34), are a list of all.
-- What the kubelet can give is read again shortly after every change, and every two seconds.
+- What the kubelet can give is read again shortly after every change, and every three seconds.
 
 The kubelet answers 100 calls a second, ten at once, from all its clients together. We take twenty at most.
 
@@ -62,7 +62,7 @@ POOL_AFTER_SECONDS = 0.25
 """Until the pool is read again after a change"""
 
 EVERYTHING_SECONDS = 60.0
-POOL_SECONDS = 2.0
+POOL_SECONDS = 3.0
 """A device that fails is told by no event. Reading a pool of 100 devices takes 2 ms."""
 
 SHARE = 1000.0
@@ -92,6 +92,18 @@ class PodResources(AbstractAsyncContextManager["PodResources"], Protocol):
     async def get(self, namespace: str, name: str) -> PodAllocation: ...
 
 
+class Audience(Protocol):
+    """Who looks at the picture. Called on the event loop."""
+
+    def picture_changed(self) -> None:
+        """It says something else than before."""
+        ...
+
+    def second_passed(self) -> None:
+        """A second has passed: for whom another timer would be another wake-up."""
+        ...
+
+
 class KubeletWatcher:
     """One kubelet.
 
@@ -111,16 +123,15 @@ class KubeletWatcher:
         files: KubeletFiles,
         sources: Callable[[PodListener], Sequence[PodSource]],
         clock: Clock,
-        on_change: Callable[[], None],
+        audience: Audience,
         own_cpus: Callable[[], IdSet | None] = lambda: None,
     ) -> None:
-        """`on_change` is called on the event loop whenever the picture says something else than before."""
         self._kubelet = kubelet
         self._socket_path = socket_path
         self._config = ConfigKeeper(config, clock=clock, on_read=lambda: self._agenda.draw_picture(within=0))
         self._files = files
         self._clock = clock
-        self._on_change = on_change
+        self._audience = audience
         self._own_cpus = OwnCpus(own_cpus, clock=clock)
         self._agenda = Agenda(clock)
         self._bucket = TokenBucket(clock, burst=BURST, refill_seconds=REFILL_SECONDS)
@@ -373,6 +384,7 @@ class KubeletWatcher:
                 self._agenda.list_everything(within=0)
                 self._agenda.read_allocatable(within=0)
             self._draw()
+            self._audience.second_passed()
 
     # The picture
 
@@ -394,7 +406,7 @@ class KubeletWatcher:
         if not self.complete and self._is_complete():
             self.complete = news = True
         if news:
-            self._on_change()
+            self._audience.picture_changed()
 
     def _is_complete(self) -> bool:
         """Whether all has been asked and answered once, or has had its time."""

@@ -144,7 +144,7 @@ class Scene:
         self.source = TestSource(pods)
         self.configz = FakeConfigz()
         self.clock = FakeClock()
-        self.changes = 0
+        self.changes = self.seconds = 0
         self.own_cpus: IdSet | None = None
         self.folder = folder
         self.start_kubelet()
@@ -155,15 +155,18 @@ class Scene:
             files=KubeletFiles(str(folder)),
             sources=lambda listener: self._sources(listener, polled=polled),
             clock=self.clock,
-            on_change=self._changed,
+            audience=self,
             own_cpus=lambda: self.own_cpus,
         )
 
     def _sources(self, listener: PodListener, *, polled: bool) -> Sequence[PodSource]:
         return [PolledPods(listener, clock=self.clock)] if polled else [self.source]
 
-    def _changed(self) -> None:
+    def picture_changed(self) -> None:
         self.changes += 1
+
+    def second_passed(self) -> None:
+        self.seconds += 1
 
     def start_kubelet(self) -> None:
         """The kubelet makes its socket anew."""
@@ -233,12 +236,14 @@ async def test_at_the_start_all_is_asked_once_and_the_picture_is_whole(tmp_path:
 
 
 @pytest.mark.asyncio
-async def test_an_idle_kubelet_is_listed_once_a_minute_and_its_pool_read_every_ten_seconds(
+async def test_an_idle_kubelet_is_listed_once_a_minute_and_its_pool_read_every_few_seconds(
     tmp_path: Path,
 ) -> None:
     async with watching(tmp_path, listed("web", 1), pods=(told("web"),)) as scene:
         await scene.quiet()
+        seconds_before = scene.seconds
         asked = await scene.advance(2 * EVERYTHING_SECONDS)
+        assert scene.seconds - seconds_before == 2 * EVERYTHING_SECONDS
         assert asked.count("list") == 2
         assert asked.count("allocatable") == 2 * EVERYTHING_SECONDS / POOL_SECONDS
         assert len(asked) == asked.count("list") + asked.count("allocatable")
