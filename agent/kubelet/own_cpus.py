@@ -40,7 +40,7 @@ class OwnCpus:
         now = self._clock.monotonic()
         self._given_back = {cpu: until for cpu, until in self._given_back.items() if until > now}
         own = self._read() if now >= self._tells_from else None
-        self.cpus = None if own is None else own | self._given_back.keys()
+        self.cpus = None if own is None else own | frozenset(self._given_back)
 
     def pod_went(self, cpus: IdSet, *, had_more: bool) -> None:
         """A pod with these CPUs has gone; `had_more`: it may have had others, that were never listed."""

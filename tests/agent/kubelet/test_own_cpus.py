@@ -31,6 +31,7 @@ async def test_what_a_pod_has_given_back_is_in_the_pool_at_once_and_stays_there(
     own = OwnCpus(lambda: frozenset(given), clock=clock)
     own.pod_went(frozenset({4, 5}), had_more=False)
     assert own.cpus == frozenset({0, 2, 4, 5})
+    assert isinstance(own.cpus, frozenset), "it becomes part of a picture, which nobody may change"
     given |= {4, 5}
     await clock.advance(SHARED_POOL_SECONDS)
     own.read()
