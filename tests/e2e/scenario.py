@@ -83,11 +83,28 @@ def refused() -> list[Object]:
     """Pods that no policy admits, each for another reason."""
     return [
         pod("too-many-cpus", guaranteed(cpu=500)),
-        pod("too-much-memory", guaranteed(cpu=1, memory="4Ti")),
+        pod("too-much-memory", guaranteed(cpu=2, memory="4Ti")),
         pod("too-many-shares", container(requests={"cpu": "500"})),
+        pod("too-much-shared-memory", container(requests={"memory": "4Ti"})),
         pod("too-many-devices", container(limits={"example.com/notopo": 3})),
-        pod("broken-device", guaranteed(cpu=1, memory="1Gi", example_com__broken=1)),
-        pod("elsewhere", guaranteed(cpu=1), nodeSelector={"kubernetes.io/hostname": "another"}),
+        pod("broken-device", guaranteed(cpu=2, memory="1Gi", example_com__broken=1)),
+        pod("elsewhere", guaranteed(cpu=2), nodeSelector={"kubernetes.io/hostname": "another"}),
+    ]
+
+
+def refused_by_some() -> list[Object]:
+    """Pods that are refused only where the kubelet's options say so."""
+    return [
+        pod("half-a-core", guaranteed(cpu=3)),  # full-pcpus-only
+        pod(  # pod-level resource managers in pod scope: nothing is left for the second container to share
+            "no-shared-pool",
+            guaranteed("all", cpu=2, memory="256Mi"),
+            container("none"),
+            resources={
+                "requests": {"cpu": "2", "memory": "512Mi"},
+                "limits": {"cpu": "2", "memory": "512Mi"},
+            },
+        ),
     ]
 
 

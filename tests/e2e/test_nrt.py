@@ -7,6 +7,7 @@ live with nothing mounted but the kubelet's two sockets; then it starts anew wit
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import get_args
@@ -18,8 +19,9 @@ from tests.e2e.bed.machines import MEMORY_ONLY, SPARSE, SUB_NUMA, TWO_SOCKETS, m
 from tests.e2e.bed.options import KubeletOptions, TopologyPolicy, TopologyScope
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.bed.programs import Programs
-from tests.e2e.scenario import delete_pods, holders, passing, refused, run_pods
-from tests.e2e.truth import scheduler_fingerprint
+from tests.e2e.pods import guaranteed, pod
+from tests.e2e.scenario import delete_pods, holders, passing, refused, refused_by_some, run_pods
+from tests.e2e.truth import scheduler_fingerprint, zones_of
 from tests.e2e.world import RIGHT_SECONDS, World
 from tests.hosts.machine import expected_snapshot
 from tests.hosts.spec import MachineSpec
@@ -30,7 +32,8 @@ OF_TWO_SOCKETS = [
 ] + [
     KubeletOptions(cpu_policy="none", memory_policy="None", topology_policy="none"),
     KubeletOptions(memory_policy="None"),
-    KubeletOptions(cpu_options={"strict-cpu-reservation": "true", "full-pcpus-only": "true"}),
+    KubeletOptions(cpu_options={"strict-cpu-reservation": "true"}),
+    KubeletOptions(cpu_options={"full-pcpus-only": "true", "distribute-cpus-across-numa": "true"}),
     KubeletOptions(feature_gates={"PodLevelResourceManagers": True}, topology_scope="pod"),
     KubeletOptions(feature_gates={"PodLevelResourceManagers": True}, topology_scope="container"),
 ]
@@ -94,12 +97,52 @@ def world(request: pytest.FixtureRequest, worlds: Worlds) -> World:
     """A node full of pods, whose agent has followed it from the start by the kubelet's sockets alone."""
     made = worlds.world(*request.param)
     made.start_agent(state_visible=False)
-    run_pods(made.bed, [*holders(), *passing(), *refused()])
+    run_pods(made.bed, [*holders(), *passing(), *refused(), *refused_by_some()])
     return made
+
+
+def test_memory_over_two_nodes_is_counted_once(worlds: Worlds) -> None:
+    world = worlds.world(TWO_SOCKETS, KubeletOptions(topology_policy="best-effort"))
+    world.start_agent(state_visible=False)
+    run_pods(
+        world.bed,
+        [
+            pod("spans", guaranteed(cpu=2, memory="80Gi")),
+            pod("no-single-node-is-left", guaranteed(cpu=2, memory="1Gi")),
+        ],
+    )
+    assert world.bed.book("memory_manager_state")["machineState"]["0"]["cells"] == [0, 1]
+    assert world.differences() == []
+    world.start_agent(state_visible=True)
+    assert world.differences() == []
 
 
 def test_the_object_is_right_after_pods_of_every_kind(world: World) -> None:
     assert world.differences() == []
+
+
+def test_everything_that_is_served_is_served_on_a_full_node(world: World) -> None:
+    assert world.agent is not None
+    for path in ("/metrics", "/api/v1/snapshot", "/healthz", "/readyz"):
+        status, body = world.agent.get(path)
+        assert status == 200, f"{path}: {body}"
+    status, body = world.agent.get("/api/v1/nrt")
+    assert zones_of(json.loads(body)) == zones_of(world.nrt())
+
+
+def test_pods_were_refused_for_every_reason(world: World) -> None:
+    reasons = set()
+    for body in refused():
+        status = world.bed.pod(body["metadata"]["name"])["status"]
+        assert status["message"].startswith("Pod was rejected: ")
+        reasons.add(status["reason"])
+    wanted = {"UnexpectedAdmissionError", "OutOfcpu", "OutOfmemory", "NodeAffinity"}
+    if world.bed.options.topology_policy in ("restricted", "single-numa-node"):
+        wanted.add("TopologyAffinityError")
+    if "full-pcpus-only" in world.bed.options.cpu_options:
+        reasons.add(world.bed.pod("half-a-core")["status"]["reason"])
+        wanted.add("SMTAlignmentError")
+    assert reasons >= wanted
 
 
 def test_policy_and_scope_are_told(world: World) -> None:

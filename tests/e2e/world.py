@@ -48,7 +48,7 @@ class World:
         self.agent = AgentRun(self.bed, self.identity, state_visible=state_visible, environment=environment)
         self.agent.wait_until_ready()
 
-    def differences(self) -> list[str]:
+    def differences(self, *, seconds: float = RIGHT_SECONDS) -> list[str]:
         """What is not as it must be, once the agent has had its time."""
         found: list[str] = []
 
@@ -59,7 +59,7 @@ class World:
             return not found
 
         try:
-            wait_until(right, what="the right object", seconds=RIGHT_SECONDS)
+            wait_until(right, what="the right object", seconds=seconds)
         except TimeoutError:
             assert self.agent is not None
             return [*found, *self.agent.log().splitlines()[-10:]]
