@@ -131,7 +131,7 @@ class DirectoryFS:
             _refuse_irregular(os.lstat(location).st_mode, path)
         descriptor = os.open(location, _OPEN_FLAGS)
         try:
-            if not self._prefix:  # nothing of this machine's own is harmed by opening it, and one look is enough
+            if not self._prefix:  # opening one of this machine's own files does no harm: one look is enough
                 _refuse_irregular(os.fstat(descriptor).st_mode, path)
             data = self._read_patiently(descriptor, min(limit, _PAGE))
             if len(data) < _PAGE and path.startswith(_SYSFS):
