@@ -402,7 +402,8 @@ class KubeletWatcher:
             own_cpus=self._own_cpus.cpus,
         )
         news = content(picture) != content(self.picture)
-        self.picture = picture
+        if news or picture.allocations.read_at != self.picture.allocations.read_at:
+            self.picture = picture  # else it would be another one every second for the sake of its age alone
         if not self.complete and self._is_complete():
             self.complete = news = True
         if news:

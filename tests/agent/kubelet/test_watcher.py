@@ -251,6 +251,20 @@ async def test_an_idle_kubelet_is_listed_once_a_minute_and_its_pool_read_every_f
 
 
 @pytest.mark.asyncio
+async def test_a_picture_that_says_the_same_is_the_same_until_all_has_been_listed_again(
+    tmp_path: Path,
+) -> None:
+    async with watching(tmp_path, listed("web", 1), pods=(told("web"),)) as scene:
+        await scene.quiet()
+        before = scene.watcher.picture
+        await scene.advance(EVERYTHING_SECONDS / 2)
+        assert scene.watcher.picture is before
+        await scene.advance(EVERYTHING_SECONDS)
+        assert scene.watcher.picture is not before
+        assert scene.changes == 0
+
+
+@pytest.mark.asyncio
 async def test_a_pod_that_comes_is_asked_for_at_once_and_alone(tmp_path: Path) -> None:
     async with watching(tmp_path, listed("web", 1), pods=(told("web"),)) as scene:
         await scene.quiet()
