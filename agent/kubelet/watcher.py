@@ -17,9 +17,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Never, Protocol
+from typing import Never
 
 from agent.clock import Clock
 from agent.kubelet.agenda import Agenda, Due, PodName
@@ -31,6 +30,7 @@ from agent.kubelet.files import KubeletFiles, Mark, mark_of
 from agent.kubelet.looks import Looks
 from agent.kubelet.own_cpus import OwnCpus
 from agent.kubelet.pictures import content, listed_pods
+from agent.kubelet.seams import Audience, PodResources
 from agent.sources.pod_source import PodFeed, PodSource, PolledPods
 from agent.sources.pod_store import PodListener, PodStore
 from agent.supervise import Backoff, TokenBucket
@@ -80,28 +80,6 @@ FIRST_TICK_SECONDS = 0.1
 
 PATIENCE_SECONDS = 10.0
 """After the first answer, until the picture counts as complete though sources of pods or of the configuration fail"""
-
-
-class PodResources(AbstractAsyncContextManager["PodResources"], Protocol):
-    """What is asked of `collectors.kubelet.podresources.PodResourcesClient`."""
-
-    async def list(self) -> tuple[PodAllocation, ...]: ...
-
-    async def allocatable(self) -> Allocatable: ...
-
-    async def get(self, namespace: str, name: str) -> PodAllocation: ...
-
-
-class Audience(Protocol):
-    """Who looks at the picture. Called on the event loop."""
-
-    def picture_changed(self) -> None:
-        """It says something else than before."""
-        ...
-
-    def second_passed(self) -> None:
-        """A second has passed: for whom another timer would be another wake-up."""
-        ...
 
 
 class KubeletWatcher:
