@@ -315,7 +315,10 @@ class Bed:
 
     def _registered(self) -> set[str]:
         """Resources whose plugin has come to the kubelet that runs now. The node's status may still be an earlier one's."""
-        return set(_REGISTRATION.findall(self.kubelet_api.text("/metrics")))
+        try:
+            return set(_REGISTRATION.findall(self.kubelet_api.text("/metrics")))
+        except ConnectionError:  # its sockets are there a moment before it listens for people
+            return set()
 
     def _offered(self) -> set[str]:
         amounts = self._node()["status"]["allocatable"]
