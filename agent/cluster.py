@@ -35,6 +35,7 @@ from agent.sources.pod_source import PodSource, PolledPods
 from agent.sources.pod_store import PodListener
 from agent.surroundings import in_pod
 from agent.views.fingerprinted import changes_at
+from agent.views.text import plural
 from collectors.hostfs import DirectoryFS
 from collectors.kubelet.podresources import PodResourcesClient
 from collectors.model import Snapshot
@@ -171,21 +172,15 @@ class Cluster:
     def describe(self) -> tuple[list[str], list[str], list[str]]:
         """Lines for people: what is known of the kubelet, what is published, what is missing."""
         picture, choice = self.watcher.picture, self.watcher.feed.choice
-        kubelet = []
-        if picture.allocations.facts is not None:
-            kubelet.append(
-                f"{len(picture.allocations.facts)} pods are listed at {self._settings.kubelet_root}"
-            )
-        if choice.name is not None:
-            kubelet.append(f"pods come from {choice.name}")
+        listed, error = picture.allocations.facts, picture.allocations.error
+        kubelet = [] if listed is None else [f"{plural(len(listed), 'pod')} listed by the kubelet"]
+        kubelet += [] if choice.name is None else [f"pods come from {choice.name}"]
         kubelet.append(describe_config(picture.config))
-        missing = (
-            [f"no answer from the kubelet: {picture.allocations.error}"] if picture.allocations.error else []
-        )
+        missing = [] if error is None else [f"no answer from the kubelet: {error}"]
         missing += [f"not {name}: {reason}" for name, reason in choice.passed_over]
         published = [f"{status.kind} {status.name}" for status in self.publications.statuses]
         if self._client is None:
-            missing.append("no cluster: nothing is published")
+            missing.append("no cluster: nothing is published at an API server")
         elif not published:
             missing.append("nothing is published, as asked")
         return kubelet, published, missing

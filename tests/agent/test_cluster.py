@@ -164,7 +164,7 @@ async def test_the_first_words_say_where_pods_come_from_and_that_nothing_is_publ
     async with kubelet.running(), running(tmp_path) as run:
         await run.spoke.wait()
     text = "\n".join(run.said)
-    assert "  kubelet  0 pods are listed at " in text
+    assert "  kubelet  0 pods listed by the kubelet\n" in text
     assert "pods come from the kubelet's Pods API" in text
     assert "the kubelet's configuration is from our own settings" in text
     assert "no cluster: nothing is published" in text
