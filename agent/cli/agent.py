@@ -19,7 +19,9 @@ DESCRIPTION = """\
 Reads the machine at start, on kernel events and once a period, and serves what it found: /metrics for Prometheus,
 /api/v1/snapshot (JSON), /api/v1/nrt (the NodeResourceTopology it would publish), /healthz and /readyz.
 
-Needs no root, no cluster, no kubelet and no GPU; says at start what it found and what is missing.
+Needs no root, no cluster, no kubelet and no GPU; says at start what it found and what is missing. Beside a kubelet it
+keeps a picture of what that gave to whom, and in a pod with a service account, or with --kubeconfig, it publishes what
+follows: the NodeResourceTopology, and with --publish and --labels more.
 Ends on SIGTERM or SIGINT within two seconds; a second signal ends it at once."""
 
 EXAMPLES = """\
@@ -27,6 +29,7 @@ examples:
   numascope agent                                   this machine, on 127.0.0.1:9787
   numascope agent --listen :9787                    for other machines too: there is no password
   numascope agent --survey-period 5m                read again every five minutes only
+  numascope agent --publish off                     beside a kubelet, publishing nothing
   numascope agent --host machine.tar.xz             a captured machine
   NUMASCOPE_LOG_FORMAT=json numascope agent         settings from the environment
 
