@@ -170,10 +170,12 @@ def test_the_object_belongs_to_its_node(world: World) -> None:
 
 
 def test_an_agent_that_starts_anew_finds_the_same_and_writes_nothing(world: World) -> None:
-    before = world.nrt()["metadata"]["resourceVersion"]
+    before = world.nrt_at_rest()
     world.start_agent(state_visible=False)
     assert world.differences() == []
-    assert world.nrt()["metadata"]["resourceVersion"] == before
+    after = world.nrt()
+    assert (after["attributes"], after["zones"]) == (before["attributes"], before["zones"])
+    assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
 
 
 def test_the_kubelets_directory_tells_the_same(world: World) -> None:

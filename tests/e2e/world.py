@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from tests.e2e.bed.agent import AgentRun
@@ -17,6 +18,8 @@ from tests.hosts.spec import MachineSpec
 
 RIGHT_SECONDS = 2.0
 """How long the published object may differ from the truth after the last change, or after a fault's end"""
+
+REST_SECONDS = 3.0
 
 
 class World:
@@ -78,3 +81,18 @@ class World:
     def nrt(self) -> Object:
         """The published object."""
         return self.bed.api.get(f"{NRT_PATH}/{NODE_NAME}")
+
+    def nrt_at_rest(self) -> Object:
+        """The published object, once it has not changed for some time: the kubelet moves containers to other CPUs every
+        two seconds here, and the agent sees its own move a second later."""
+        seen = self.nrt()
+        since = time.monotonic()
+
+        def rests() -> bool:
+            nonlocal seen, since
+            if (now := self.nrt())["metadata"]["resourceVersion"] != seen["metadata"]["resourceVersion"]:
+                seen, since = now, time.monotonic()
+            return time.monotonic() - since > REST_SECONDS
+
+        wait_until(rests, what="the object to rest", seconds=20)
+        return seen
