@@ -383,8 +383,18 @@ class _ClaimedAddress:
                 self._file.close()
                 continue
             self.address = f"127.77.{third}.1"
-            return
+            if not self._is_lived_in():
+                return
+            self._file.close()
         raise RuntimeError("all loopback addresses for beds are taken")
+
+    def _is_lived_in(self) -> bool:
+        """Whether programs still serve there of a bed whose owner was killed and could not end them."""
+        for port in (API_PORT, ETCD_PORT, KUBELET_PORT):
+            with contextlib.closing(socket.socket()) as probe:
+                if probe.connect_ex((self.address, port)) == 0:
+                    return True
+        return False
 
     def release(self) -> None:
         """Lets the next bed have it."""
