@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from agent import cluster
 from agent.app import Agent, Machine
 from agent.clock import SystemClock
 from agent.cluster import Cluster, find_credentials
 from agent.kube import credentials as kube_credentials
-from agent.kube.credentials import ServiceAccount
+from agent.kube.credentials import Credentials, NodeIdentity, ServiceAccount
 from agent.kube.errors import CredentialsError
 from agent.settings import Address, Settings
-from agent.web.endpoints import Query
+from agent.web.endpoints import Answer, Query
 from agent.web.server import bind
 from collectors.kubelet.wire import podresources_pb2 as wire
 from collectors.model.pod import ContainerRole, ContainerState, Pod, PodContainer
@@ -45,7 +46,7 @@ POOL = wire.Allocatable(
 ).SerializeToString()
 
 
-def web(*cpus: int) -> wire.Pod:
+def listed(*cpus: int) -> wire.Pod:
     container = wire.Container(name="app", cpus=cpus)
     return wire.Pod(namespace="default", name="web", containers=[container])
 
@@ -87,10 +88,62 @@ class Kubelet:
             )
 
 
-class Running:
-    """An agent under way beside a kubelet, without a cluster."""
+class ApiServer:
+    """Keeps one object: as much of an API server as publishing needs.
 
-    def __init__(self, root: Path) -> None:
+    Attributes:
+        applied: every body that was applied.
+    """
+
+    def __init__(self) -> None:
+        self.applied: list[dict[str, Any]] = []
+        self._over = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[str]:
+        """Its URL, while the block runs."""
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", self._answer)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        try:
+            yield f"http://{host}:{port}"
+        finally:
+            self._over.set()
+            await runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "PATCH":
+            self.applied.append(json.loads(await request.text()))
+        if request.query.get("watch"):
+            response = web.StreamResponse()
+            await response.prepare(request)
+            await self._over.wait()
+            return response
+        metadata = {"resourceVersion": str(len(self.applied))}
+        if request.method == "PATCH":
+            body = self.applied[-1]
+            return web.json_response({**body, "metadata": {**body["metadata"], **metadata}})
+        return web.json_response({"metadata": metadata, "items": []})
+
+
+def kubeconfig(folder: Path, server: str) -> Credentials | None:
+    """Credentials for that server."""
+    config = folder / "config"
+    config.write_text(
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
+        f"clusters: [{{name: c, cluster: {{server: '{server}'}}}}]\n"
+        "contexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {token: t}}]\n"
+    )
+    return find_credentials(Settings(kubeconfig=str(config)), {})
+
+
+class Running:
+    """An agent under way beside a kubelet, and where there are credentials in a cluster."""
+
+    def __init__(self, root: Path, credentials: Credentials | None, publish: tuple[str, ...]) -> None:
         self.said: list[str] = []
         self.spoke = asyncio.Event()
         settings = Settings(
@@ -99,6 +152,7 @@ class Running:
             kubelet_root=str(root),
             cpu_manager_policy="static",
             memory_manager_policy="None",
+            publish=publish,
         )
         self.agent = Agent(
             settings,
@@ -106,7 +160,7 @@ class Running:
             bind(settings.listen),
             say=self._say,
             clock=SystemClock(),
-            join=lambda clock, machine: Cluster(settings, None, clock=clock, machine=machine),
+            join=lambda clock, machine: Cluster(settings, credentials, clock=clock, machine=machine),
         )
 
     def _say(self, lines: Sequence[str]) -> None:
@@ -114,8 +168,14 @@ class Running:
         self.spoke.set()
 
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
-        answer = self.agent._web._endpoints.answer(Query(method="GET", path=path))
+        answer = self.answer(path)
         return answer.status.value, json.loads(answer.body)
+
+    def answer(self, path: str) -> Answer:
+        return self.agent._web._endpoints.answer(Query(method="GET", path=path))
+
+    def status(self, path: str) -> int:
+        return self.answer(path).status.value
 
     def free_cpus(self) -> list[int]:
         zones = self.get("/api/v1/nrt")[1].get("zones", [])
@@ -131,8 +191,10 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def running(root: Path) -> AsyncIterator[Running]:
-    run = Running(root)
+async def running(
+    root: Path, credentials: Credentials | None = None, publish: tuple[str, ...] = ("nrt",)
+) -> AsyncIterator[Running]:
+    run = Running(root, credentials, publish)
     async with asyncio.timeout(LIMIT_SECONDS), asyncio.TaskGroup() as group:
         serving = group.create_task(run.agent.serve())
         yield run
@@ -147,7 +209,7 @@ async def test_a_pod_that_comes_and_goes_is_in_what_is_served(tmp_path: Path) ->
         await run.spoke.wait()
         all_free = run.free_cpus()
         assert sum(all_free) == 62
-        answering.answers[GET] = wire.OnePod(pod=web(2, 3)).SerializeToString()
+        answering.answers[GET] = wire.OnePod(pod=listed(2, 3)).SerializeToString()
         kubelet.events.put_nowait(event(1, told()))
         await until(lambda: sum(run.free_cpus()) == 60)
         _, snapshot = run.get("/api/v1/snapshot")
@@ -185,8 +247,8 @@ async def test_a_kubelet_that_is_away_is_said_and_nothing_is_made_up(
             await until(lambda: sum(run.free_cpus()) == 62)
 
 
-def write_account(folder: Path, node: str) -> None:
-    claims = {"kubernetes.io": {"node": {"name": node, "uid": f"uid-of-{node}"}}}
+def write_account(folder: Path, node: str, *, uid: str = "1") -> None:
+    claims = {"kubernetes.io": {"node": {"name": node, "uid": uid}}}
     payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode()
     (folder / "token").write_text(f"e30.{payload}.c2ln")
 
@@ -225,19 +287,49 @@ def test_in_a_pod_we_are_its_service_account(tmp_path: Path, monkeypatch: pytest
 
 
 def test_outside_of_one_a_kubeconfig_says_who_we_are(tmp_path: Path) -> None:
-    config = tmp_path / "config"
-    config.write_text(
-        "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
-        "clusters: [{name: c, cluster: {server: 'http://127.0.0.1:8080'}}]\n"
-        "contexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {token: t}}]\n"
-    )
-    found = find_credentials(Settings(kubeconfig=str(config)), {})
+    found = kubeconfig(tmp_path, "http://127.0.0.1:8080")
     assert found is not None
     assert found.server == "http://127.0.0.1:8080"
-    joined = Cluster(
-        Settings(node_name="worker-1", kubelet_root=str(tmp_path)),
-        found,
-        clock=SystemClock(),
-        machine=lambda: None,
-    )
+    settings = Settings(node_name="worker-1", kubelet_root=str(tmp_path))
+    joined = Cluster(settings, found, clock=SystemClock(), machine=lambda: None)
     assert (joined.node_name, joined._identity()) == ("worker-1", None)
+
+
+@pytest.mark.asyncio
+async def test_in_a_cluster_it_publishes_and_is_ready_once_that_is_done(tmp_path: Path) -> None:
+    kubelet, server = Kubelet(tmp_path), ApiServer()
+    async with server.running() as url, kubelet.running():
+        async with running(tmp_path, kubeconfig(tmp_path, url)) as run:
+            await run.spoke.wait()
+            await until(lambda: run.status("/readyz") == 200)
+            assert [body["metadata"]["name"] for body in server.applied] == ["worker-1"]
+            assert run.get("/api/v1/nrt") == (200, server.applied[0])
+            assert b"numascope_publish_" in run.answer("/metrics").body
+        assert "  keeps    NodeResourceTopology worker-1" in run.said
+
+
+@pytest.mark.asyncio
+async def test_what_is_not_to_be_published_is_said(tmp_path: Path) -> None:
+    kubelet, server = Kubelet(tmp_path), ApiServer()
+    async with server.running() as url, kubelet.running():
+        async with running(tmp_path, kubeconfig(tmp_path, url), publish=()) as run:
+            await run.spoke.wait()
+        assert any("nothing is published, as asked" in line for line in run.said)
+    assert server.applied == []
+
+
+def test_a_new_token_for_another_node_is_published_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_account(tmp_path, "worker-1")
+    account = ServiceAccount(tmp_path, environment=ENVIRONMENT)
+    settings = Settings(node_name="worker-1", kubelet_root=str(tmp_path))
+    joined = Cluster(settings, account, clock=SystemClock(), machine=lambda: None)
+    changes: list[NodeIdentity | None] = []
+    monkeypatch.setattr(joined, "picture_changed", lambda: changes.append(joined._node))
+    joined.second_passed()
+    (tmp_path / "token").unlink()
+    write_account(tmp_path, "worker-1", uid="another")
+    joined.second_passed()
+    joined.second_passed()
+    assert changes == [NodeIdentity(name="worker-1", uid="another")]

@@ -139,3 +139,12 @@ def test_devices_are_there_while_their_plugin_may_come_back() -> None:
 
 def test_devices_that_go_at_another_time_are_gone_at_once() -> None:
     assert Continuity().pool(pool(), pool(GPU), 100.0) == pool()
+
+
+def test_what_was_missed_and_is_no_longer_known_is_forgotten() -> None:
+    continuity = Continuity()
+    settled(continuity, (DB,), (told("web"), told("db")), now=100.0)
+    assert settled(continuity, (DB,), (told("db"),), now=101.0, before=(DB,)) == {"db"}
+    assert not continuity.doubted
+    assert settled(continuity, (DB,), (told("web"), told("db")), now=129.0) == {"web", "db"}
+    assert settled(continuity, (DB,), (told("web"), told("db")), now=131.0) == {"web", "db"}

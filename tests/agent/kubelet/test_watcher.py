@@ -44,6 +44,7 @@ from tests.fakes.clock import FakeClock, settle
 POOL = Allocatable(cpus=frozenset(range(1, 16)), devices=(device("gpu0", 0), device("gpu1", 0)))
 SOCKET = "kubelet.sock"
 A_TICK = 1.0
+DOWN = KubeletDownError(SOCKET, "nobody listens")
 
 
 class FakeKubelet:
@@ -415,6 +416,14 @@ async def test_a_refusal_reads_the_pool_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_refusal_from_before_our_start_is_no_news(tmp_path: Path) -> None:
+    refused = replace(told("no", phase="Failed"), message="Pod was rejected: no devices")
+    async with watching(tmp_path, pods=(refused,)) as scene:
+        await scene.clock.advance(0.1)
+        assert (scene.watcher.complete, scene.held()) == (True, {})
+
+
+@pytest.mark.asyncio
 async def test_devices_that_come_late_and_go_are_seen_on_the_timer_and_when_the_machine_changes(
     tmp_path: Path,
 ) -> None:
@@ -439,12 +448,12 @@ async def test_without_a_pool_the_rest_is_known(tmp_path: Path) -> None:
         assert scene.watcher.picture.allocatable.facts is None
         assert "unknown method" in (scene.watcher.picture.allocatable.error or "")
         assert "allocatable" not in await scene.advance(120.0)
+        scene.kubelet.fault = DOWN
+        await scene.advance(EVERYTHING_SECONDS)
+        assert "unknown method" in (scene.watcher.picture.allocatable.error or "")
 
 
 # Failures
-
-
-DOWN = KubeletDownError(SOCKET, "nobody listens")
 
 
 @pytest.mark.asyncio
