@@ -20,7 +20,7 @@ from collectors.errors import CaptureError, UnreadableError
 from collectors.tree import FileTree, TreeFS
 from tests.collectors.tars import END, extension, member, pax, read_bytes, sample, with_checksum
 
-ROUNDS = int(os.environ.get("NUMASCOPE_FUZZ_ARCHIVES", "400"))
+ROUNDS = int(os.environ.get("FUZZ_ARCHIVES", "400"))
 """Mutated archives for each compression"""
 
 SECONDS = 5.0

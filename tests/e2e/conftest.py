@@ -22,11 +22,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def programs() -> Programs:
-    """Every program of the bed; where one is missing the test is skipped, or fails if NUMASCOPE_E2E says `required`."""
+    """Every program of the bed; where one is missing the test is skipped, or fails if E2E says `required`."""
     try:
         return provide_programs()
     except BedUnavailableError as error:
-        if os.environ.get("NUMASCOPE_E2E") == "required":
+        if os.environ.get("E2E") == "required":
             raise
         pytest.skip(str(error))
 

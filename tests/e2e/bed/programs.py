@@ -41,8 +41,8 @@ class Programs:
 
 
 def cache_folder() -> Path:
-    """Where built programs are kept: `$NUMASCOPE_CACHE`, else below the user's cache folder."""
-    named = os.environ.get("NUMASCOPE_CACHE")
+    """Where built programs are kept: `$BED_CACHE`, else below the user's cache folder."""
+    named = os.environ.get("BED_CACHE")
     if named:
         return Path(named)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numascope"
