@@ -1,0 +1,177 @@
+"""The words that the rules speak in: the machine as the kubelet sees it, its settings, hints, its books, a decision.
+
+NUMA nodes come as bit masks here (bit n is node n), as in the kubelet: a merge of hints is nothing but `&` and counting.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from collectors.model.kubelet import DeviceAllocation, MemoryBlock, MemoryNode
+from collectors.model.pod import Amounts, Pod, PodContainer
+from collectors.parse import IdSet
+
+Mask = int
+"""A set of NUMA nodes: bit n stands for node n"""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Where one resource could be taken from (the kubelet's TopologyHint)."""
+
+    nodes: Mask | None
+    """None: from anywhere"""
+    preferred: bool
+
+
+Hints = Mapping[str, "tuple[Hint, ...] | None"]
+"""A provider's hints by resource. None: no wish for that resource; an empty tuple: no set of nodes would do"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuPlace:
+    """Where one CPU sits. Ids are unique over the machine, as in the kubelet's own table."""
+
+    cpu: int
+    core: int
+    socket: int
+    numa_node: int
+    uncore_cache: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """The machine as cAdvisor tells it to the kubelet when that starts."""
+
+    cpus: tuple[CpuPlace, ...]
+    """Those that are online, by id"""
+    numa_nodes: tuple[int, ...]
+    """In cAdvisor's order, which is that of directory names: node10 before node2"""
+    distances: tuple[tuple[int, ...], ...] = ()
+    """Rows in the order of `numa_nodes`; a row's entries are in the kernel's own order of nodes. Empty where unknown"""
+    memory: tuple[tuple[int, Amounts], ...] = ()
+    """(NUMA node, its memory and hugepages-* in bytes) in the order of `numa_nodes`"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the kubelet is configured, as far as the rules ask; every option has its effective value."""
+
+    version: tuple[int, int] = (1, 37)
+    """Kubernetes' (major, minor)"""
+    topology_policy: str = "none"
+    topology_scope: str = "container"
+    prefer_closest_numa_nodes: bool = False
+    max_numa_nodes: int = 8
+    cpu_policy: str = "none"
+    full_pcpus_only: bool = False
+    distribute_cpus_across_numa: bool = False
+    align_by_socket: bool = False
+    distribute_cpus_across_cores: bool = False
+    strict_cpu_reservation: bool = False
+    prefer_align_cpus_by_uncorecache: bool = False
+    memory_policy: str = "None"
+    reserved_cpus: IdSet | None = None
+    """reservedSystemCPUs; None: the kubelet takes `reserved_cpu_count` by its own rule"""
+    reserved_cpu_count: int = 0
+    """systemReserved and kubeReserved in whole CPUs, rounded up"""
+    reserved_memory: tuple[tuple[int, Amounts], ...] = ()
+    """(NUMA node, bytes by resource): reservedMemory"""
+    gates: frozenset[str] = frozenset()
+    """Feature gates that are on beyond or against the version's defaults are resolved by then: those that are on"""
+
+
+Holder = tuple[str, str]
+"""(uid of the pod, name of the container)"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginDevice:
+    """A device that a plugin has registered."""
+
+    device: DeviceAllocation
+    healthy: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """All that the kubelet's managers remember between two admissions. A change makes new books."""
+
+    pods: tuple[Pod, ...] = ()
+    """Admitted and not ended, in the order of admission"""
+    shared_cpus: IdSet = frozenset()
+    """The CPU manager's default set; reserved CPUs are in it unless strict-cpu-reservation"""
+    cpus: Mapping[Holder, IdSet]
+    pod_cpus: Mapping[str, IdSet]
+    """CPUs of pods as a whole, by uid (pod-level resource managers)"""
+    reusable_cpus: Mapping[str, IdSet]
+    """CPUs that a pod's ordinary init containers leave to its later containers, by uid"""
+    memory_nodes: tuple[MemoryNode, ...] = ()
+    """The memory manager's table, by id; empty under policy None"""
+    memory: Mapping[Holder, tuple[MemoryBlock, ...]]
+    pod_memory: Mapping[str, tuple[MemoryBlock, ...]]
+    devices: tuple[PluginDevice, ...] = ()
+    """Every device that is registered, taken or not"""
+    device_holders: Mapping[Holder, tuple[DeviceAllocation, ...]]
+    reusable_devices: Mapping[str, tuple[DeviceAllocation, ...]]
+
+
+class AllocationError(Exception):
+    """A manager could not give what the merged hint had promised; the message is the kubelet's own."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Provider(Protocol):
+    """One of the kubelet's managers that the topology manager asks: pure, all that changes is in the books."""
+
+    def hints(self, books: Books, pod: Pod, container: PodContainer) -> Hints:
+        """For one container (container scope)."""
+
+    def pod_hints(self, books: Books, pod: Pod) -> Hints:
+        """For the pod as a whole (pod scope)."""
+
+    def allocate(self, books: Books, pod: Pod, container: PodContainer, hint: Hint) -> Books:
+        """Takes what the container asks for. Raises AllocationError."""
+
+    def forget(self, books: Books, living: frozenset[str]) -> Books:
+        """Gives back what pods hold whose uid is not among the living."""
+
+
+class Outcome(enum.Enum):
+    """What became of the pod."""
+
+    ADMITTED = "admitted"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerDecision:
+    """What one container gets."""
+
+    name: str
+    hint: Hint | None = None
+    """The merged one; None under policy none"""
+    cpus: IdSet = frozenset()
+    memory: tuple[MemoryBlock, ...] = ()
+    devices: tuple[DeviceAllocation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The kubelet's answer to one pod."""
+
+    outcome: Outcome
+    reason: str | None = None
+    """status.reason of a refused pod: TopologyAffinityError, OutOfcpu, …"""
+    message: str | None = None
+    """status.message without its beginning `Pod was rejected: `"""
+    failed_container: str | None = None
+    """The container at which the kubelet stopped; None in pod scope and for predicates"""
+    containers: tuple[ContainerDecision, ...] = ()
+    """As far as the kubelet came"""
