@@ -27,8 +27,48 @@ class Hint:
     preferred: bool
 
 
-Hints = Mapping[str, "tuple[Hint, ...] | None"]
-"""A provider's hints by resource. None: no wish for that resource; an empty tuple: no set of nodes would do"""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enough:
+    """A condition on a set of nodes: what lies on its nodes adds up to the need.
+
+    An amount that lies on several nodes (a device with two) counts once, as soon as the set has any of them.
+    """
+
+    amounts: tuple[tuple[Mask, int], ...]
+    """(the nodes on which it lies, how much); what lies on the same nodes is added up before, for speed"""
+    need: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HintRule:
+    """All hints of one resource as the rule behind them, unlisted: on 34 nodes the list has 17 thousand million sets.
+
+    Every set of `least` or more of `nodes` that meets all conditions is a hint, and so is each of `others`. A provider
+    always answers with the rule, whatever the machine's size; `hint_rules.listed` writes it out, `hint_rules.smallest`
+    finds the size of the smallest set (the kubelet's minimal affinity size), `hint_rules.holds` tests one set.
+    """
+
+    nodes: Mask
+    """The nodes that sets are made of"""
+    least: int = 1
+    """How many nodes a set has at the least"""
+    enough: tuple[Enough, ...] = ()
+    """All of them must hold"""
+    touches: tuple[Mask, ...] = ()
+    """The set has at least one node of each of these (where something lies that must be used again)"""
+    others: tuple[Mask, ...] = ()
+    """Sets that are hints by a rule of their own, whatever the conditions above say"""
+    preferred_size: int
+    """A hint of so many nodes is preferred"""
+    groups: tuple[Mask, ...] = ()
+    """The nodes of each socket, where align-by-socket asks"""
+    preferred_groups: int | None = None
+    """A hint that lies on exactly so many of `groups` is preferred too"""
+
+
+Hints = Mapping[str, "HintRule | tuple[Hint, ...] | None"]
+"""A provider's hints by resource. None: no wish for that resource; an empty tuple, or a rule that no set of nodes
+meets: no set would do"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +178,12 @@ class Provider(Protocol):
 
     def allocate(self, books: Books, pod: Pod, container: PodContainer, hint: Hint) -> Books:
         """Takes what the container asks for. Raises AllocationError."""
+
+    def allocate_pod(self, books: Books, pod: Pod, hint: Hint) -> Books:
+        """Takes what the pod asks for as a whole (pod-level resource managers in pod scope only). Raises AllocationError.
+
+        The device manager takes nothing here: containers get their devices when they start.
+        """
 
     def forget(self, books: Books, living: frozenset[str]) -> Books:
         """Gives back what pods hold whose uid is not among the living."""
