@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from collectors.model.kubelet import DeviceAllocation, MemoryBlock, MemoryNode
 from collectors.model.pod import Amounts, Pod, PodContainer
@@ -94,6 +94,10 @@ class Machine:
     """Rows in the order of `numa_nodes`; a row's entries are in the kernel's own order of nodes. Empty where unknown"""
     memory: tuple[tuple[int, Amounts], ...] = ()
     """(NUMA node, its memory and hugepages-* in bytes) in the order of `numa_nodes`"""
+    socket_count: int | None = None
+    """As cAdvisor counts them, by /proc/cpuinfo; None: as many as `cpus` have"""
+    cpu_count: int | None = None
+    """As cAdvisor counts them: without NUMA in sysfs the offline ones too; None: as many as `cpus`"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,11 +164,25 @@ class Books:
 
 
 class AllocationError(Exception):
-    """A manager could not give what the merged hint had promised; the message is the kubelet's own."""
+    """A manager could not give what the merged hint had promised.
 
-    def __init__(self, reason: str, message: str) -> None:
+    Attributes:
+        reason: status.reason of the pod.
+        books: what the manager had already written when it gave up, where that is more than nothing.
+
+    The message (`str(error)`) is status.message without its beginning `Pod was rejected: `.
+    """
+
+    def __init__(self, reason: str, message: str, *, books: Books | None = None) -> None:
         super().__init__(message)
         self.reason = reason
+        self.books = books
+
+    @classmethod
+    def unexpected(cls, cause: str, *, books: Books | None = None) -> Self:
+        """For an error that has no reason of its own in the kubelet: `cause` is the manager's own sentence."""
+        message = f"Allocate failed due to {cause}, which is unexpected"
+        return cls("UnexpectedAdmissionError", message, books=books)
 
 
 class Provider(Protocol):
