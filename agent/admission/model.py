@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from collectors.model.kubelet import DeviceAllocation, MemoryBlock, MemoryNode
@@ -141,6 +141,23 @@ class PluginDevice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DevicePlugin:
+    """How the plugin of one resource stands to the kubelet, and how it answers when it is asked."""
+
+    resource: str
+    registered: bool = True
+    """Whether the kubelet knows the resource: it does even without devices, and after its own restart from the
+    checkpoint. Five minutes after the last plugin is gone it forgets the resource, though not what it told of devices"""
+    preference: tuple[str, ...] | None = None
+    """GetPreferredAllocation as an order of ids: it names those that must be in, then the first of these that are
+    offered, up to the number. None: it is not asked (it does not have the option, or has not come back yet)"""
+    preference_error: str | None = None
+    """With what words the call GetPreferredAllocation fails, as gRPC tells them; None: it does not"""
+    allocate_error: str | None = None
+    """With what words the call Allocate fails, as gRPC tells them; None: it does not"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
     """All that the kubelet's managers remember between two admissions. A change makes new books."""
 
@@ -157,10 +174,20 @@ class Books:
     """The memory manager's table, by id; empty under policy None"""
     memory: Mapping[Holder, tuple[MemoryBlock, ...]]
     pod_memory: Mapping[str, tuple[MemoryBlock, ...]]
+    reusable_memory: Mapping[str, tuple[MemoryBlock, ...]] = field(default_factory=dict)
+    """Memory that a pod's ordinary init containers leave to its later containers, by uid; of the pod that was last"""
     devices: tuple[PluginDevice, ...] = ()
     """Every device that is registered, taken or not"""
+    plugins: tuple[DevicePlugin, ...] = ()
+    """By resource, where there is more to tell than the devices: a resource with devices and without an entry is
+    registered and its plugin obliging"""
     device_holders: Mapping[Holder, tuple[DeviceAllocation, ...]]
     reusable_devices: Mapping[str, tuple[DeviceAllocation, ...]]
+    stray_devices: tuple[DeviceAllocation, ...] = ()
+    """Taken and given to nobody, because the plugin failed in between; the kubelet finds out when the next pod is gone"""
+    starting: bool = False
+    """Whether the kubelet has just started and has not heard from all sources of pods: it takes running containers as
+    they are, and gives nothing back"""
 
 
 class AllocationError(Exception):
@@ -212,6 +239,9 @@ class Outcome(enum.Enum):
 
     ADMITTED = "admitted"
     REFUSED = "refused"
+    PANIC = "panic"
+    """The kubelet itself would end: prefer-closest-numa-nodes on a machine whose node ids have gaps, where it looks up
+    distances behind the end of a row"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
