@@ -212,6 +212,13 @@ class AllocationError(Exception):
         return cls("UnexpectedAdmissionError", message, books=books)
 
 
+class NeverAnswersError(AllocationError):
+    """The kubelet would search for ever, and with it admit no pod any more until it is restarted.
+
+    It has no reason and message for that; these are ours.
+    """
+
+
 class Provider(Protocol):
     """One of the kubelet's managers that the topology manager asks: pure, all that changes is in the books."""
 
@@ -242,6 +249,9 @@ class Outcome(enum.Enum):
     PANIC = "panic"
     """The kubelet itself would end: prefer-closest-numa-nodes on a machine whose node ids have gaps, where it looks up
     distances behind the end of a row"""
+    HANG = "hang"
+    """The kubelet would never answer: distribute-cpus-across-numa with full-pcpus-only, where nodes have cores that are
+    half free"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
