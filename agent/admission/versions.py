@@ -1,0 +1,64 @@
+"""In what Kubernetes' minor versions differ, as far as the rules ask: feature gates with their defaults, and changes that
+no gate covers, each as a switch with a name. The rules are those of 1.37; switches lead back to 1.31.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Version = tuple[int, int]
+"""Kubernetes' (major, minor)"""
+
+OLDEST: Version = (1, 31)
+NEWEST: Version = (1, 37)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """A change of behaviour that no feature gate covers."""
+
+    since: Version
+    """The first minor version that behaves as the rules say"""
+
+    def holds(self, version: Version) -> bool:
+        """Whether this version behaves so."""
+        return version >= self.since
+
+
+SUPPLEMENTAL_GROUPS_POLICY = Switch(since=(1, 33))
+"""Pods that want their supplemental groups strictly are refused where the runtime cannot do it"""
+
+POD_LEVEL_RESOURCES = "PodLevelResources"
+"""spec.resources of pods counts at all"""
+POD_LEVEL_RESOURCE_MANAGERS = "PodLevelResourceManagers"
+"""CPU and memory managers look at spec.resources"""
+TAINT_COMPARISONS = "TaintTolerationComparisonOperators"
+"""Tolerations with operators Gt and Lt"""
+
+_ON, _OFF = True, False
+
+_DEFAULTS: dict[str, tuple[tuple[Version, bool], ...]] = {
+    "CPUManagerPolicyAlphaOptions": ((OLDEST, _OFF),),
+    "CPUManagerPolicyBetaOptions": ((OLDEST, _ON),),
+    POD_LEVEL_RESOURCES: (((1, 32), _OFF), ((1, 34), _ON)),
+    POD_LEVEL_RESOURCE_MANAGERS: (((1, 36), _OFF),),
+    TAINT_COMPARISONS: (((1, 35), _OFF),),
+}
+"""By gate: from which version on it exists with which default"""
+
+
+def gates_in_force(version: Version, configured: Iterable[tuple[str, bool]] = ()) -> frozenset[str]:
+    """The feature gates that are on, of those that the rules ask about.
+
+    Args:
+        version: the kubelet's.
+        configured: (gate, whether it is on) from the kubelet's configuration. `AllAlpha` and `AllBeta` are not
+            followed: nobody runs a kubelet with all alpha features on.
+    """
+    said = dict(configured)
+    return frozenset(
+        gate
+        for gate, defaults in _DEFAULTS.items()
+        if (steps := [value for since, value in defaults if since <= version]) and said.get(gate, steps[-1])
+    )
