@@ -16,7 +16,7 @@ from agent.admission.devices_hints import Stock, derive_rule, derive_stock, ids_
 from agent.admission.hint_rules import mask_of
 from agent.admission.model import AllocationError, Books, Hint, HintRule, Hints, Machine, Settings
 from agent.admission.requirements import pod_limits
-from agent.admission.versions import rules_of
+from agent.admission.versions import DEVICE_HINTS_OF_DEVICE_NODES
 from collectors.model.kubelet import DeviceAllocation
 from collectors.model.pod import ContainerRole, ContainerState, Pod, PodContainer
 
@@ -28,7 +28,7 @@ class Devices:
 
     def __init__(self, machine: Machine, settings: Settings) -> None:
         self._machine = mask_of(machine.numa_nodes)
-        self._only_nodes_with_devices = rules_of(settings.version).device_hints_of_device_nodes
+        self._only_nodes_with_devices = DEVICE_HINTS_OF_DEVICE_NODES.holds(settings.version)
 
     def hints(self, books: Books, pod: Pod, container: PodContainer) -> Hints:
         """From which nodes the container's devices could come; for one that has them already, from which they did."""

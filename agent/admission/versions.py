@@ -28,6 +28,8 @@ class Switch:
 
 SUPPLEMENTAL_GROUPS_POLICY = Switch(since=(1, 33))
 """Pods that want their supplemental groups strictly are refused where the runtime cannot do it"""
+DEVICE_HINTS_OF_DEVICE_NODES = Switch(since=(1, 37))
+"""A resource's hints are made of nodes on which it has devices, not of all nodes of the machine"""
 
 POD_LEVEL_RESOURCES = "PodLevelResources"
 """spec.resources of pods counts at all"""
