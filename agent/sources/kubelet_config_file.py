@@ -7,12 +7,17 @@ https://kubernetes.io/docs/tasks/administer-cluster/kubelet-config-file/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from collectors.errors import NumascopeError
-from collectors.kubelet.configuration import check_kind, merge_drop_in, parse_configuration
+from collectors.kubelet.configuration import (
+    check_kind,
+    merge_drop_in,
+    parse_configuration,
+    with_default_eviction,
+)
 from collectors.model.kubelet_config import KubeletConfig
 from collectors.parse import ParseError
 from collectors.strictjson import JsonValue
@@ -43,14 +48,34 @@ def read_config_file(path: str, *, drop_in_directory: str | None = None) -> Kube
     Raises ConfigFileError where the kubelet would not start with it either. Blocks on the disk: the agent calls it in a
     thread.
     """
-    document = _document(Path(path))
-    if drop_in_directory is not None:
-        for each in _drop_ins(Path(drop_in_directory)):
-            document = merge_drop_in(document, _document(each))
+    return config_of_document(read_config_document(path, drop_in_directory=drop_in_directory), where=path)
+
+
+def read_config_document(
+    path: str, *, drop_in_directory: str | None = None, drop_ins: Iterable[str] = ()
+) -> dict[str, Any]:
+    """What stands in the file, as values of JSON, with every drop-in laid over it in the kubelet's order.
+
+    Args:
+        path: the configuration file.
+        drop_in_directory: whose *.conf are laid over it.
+        drop_ins: single files that are laid over all of that, in this order.
+
+    Raises ConfigFileError where a file is none that the kubelet could read.
+    """
+    document = with_default_eviction(_document(Path(path)))
+    directory = () if drop_in_directory is None else _drop_ins(Path(drop_in_directory))
+    for each in (*directory, *map(Path, drop_ins)):
+        document = merge_drop_in(document, _document(each))
+    return document
+
+
+def config_of_document(document: Mapping[str, Any], *, where: str) -> KubeletConfig:
+    """The facts in it. Raises ConfigFileError, with the file's name, where a field is not what it ought to be."""
     try:
-        return parse_configuration(document, where=path)
+        return parse_configuration(document, where=where)
     except ParseError as error:
-        raise ConfigFileError(f"{path}: {error}") from error
+        raise ConfigFileError(f"{where}: {error}") from error
 
 
 def _drop_ins(directory: Path) -> Iterator[Path]:

@@ -36,6 +36,15 @@ DEFAULTS: Mapping[str, str] = {
 }
 """What the kubelet's documentation gives as the default of each field"""
 
+DEFAULT_EVICTION_HARD: Mapping[str, str] = {
+    "memory.available": "100Mi",
+    "nodefs.available": "10%",
+    "nodefs.inodesFree": "5%",
+    "imagefs.available": "15%",
+    "imagefs.inodesFree": "5%",
+}
+"""The same of `evictionHard`, on Linux"""
+
 
 def parse_configz(text: str) -> KubeletConfig:
     """The configuration in the answer of /configz: what is in force."""
@@ -62,6 +71,20 @@ def check_kind(value: JsonValue) -> None:
         kind.fail(KIND)
     if version.is_null or not version.text().startswith(API_GROUP):
         version.fail(f"{API_GROUP}<version>")
+
+
+def with_default_eviction(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration file as the kubelet has it before drop-ins: with its thresholds of eviction where it names none.
+
+    Where it names some, the others are off, unless `mergeDefaultEvictionSettings` is true. Drop-ins change what is then
+    there and bring no default back.
+    """
+    given = document.get("evictionHard")
+    if given is None:
+        return {**document, "evictionHard": dict(DEFAULT_EVICTION_HARD)}
+    if document.get("mergeDefaultEvictionSettings") is True and isinstance(given, Mapping):
+        return {**document, "evictionHard": {**DEFAULT_EVICTION_HARD, **given}}
+    return dict(document)
 
 
 def merge_drop_in(base: Mapping[str, Any], drop_in: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,6 +133,7 @@ def _config(value: JsonValue, *, source: ConfigSource, defaults: Mapping[str, st
         reserved_memory=_reserved_memory(value.get("reservedMemory")),
         system_reserved=_amounts(value.get("systemReserved")),
         kube_reserved=_amounts(value.get("kubeReserved")),
+        eviction_hard=_options(value.get("evictionHard")),
         feature_gates=tuple(sorted((gate, on.boolean()) for gate, on in value.get("featureGates").items())),
         defaulted=left_out,
     )

@@ -45,6 +45,8 @@ class KubeletConfig:
     """(NUMA node, ((resource, bytes), …)) by node"""
     system_reserved: Amounts = ()
     kube_reserved: Amounts = ()
+    eviction_hard: tuple[tuple[str, str], ...] = ()
+    """(signal, threshold) by signal, as they are written: `100Mi`, `5%`; what `memory.available` names is reserved too"""
     feature_gates: tuple[tuple[str, bool], ...] = ()
     """Those that are set, by name; the others are as the kubelet's version has them"""
     defaulted: tuple[str, ...] = ()
