@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.clock import SystemClock
+from agent.kubelet.cgroups import read_cgroups
 from agent.kubelet.config_reader import ConfigReader, config_sources
 from agent.settings import Settings
 from agent.views.doctor_model import Examined
+from collectors.container_cgroups import CGROUP_ROOT
 from collectors.hostfs import DirectoryFS, HostFS
 from collectors.hosts import open_host
 from collectors.kubelet.captured import ANSWERS_FILE, CAPTURED_ROOT
@@ -61,14 +63,18 @@ def examine(
 
     A kubelet that is not there or does not answer is what is found, and no error.
     """
+    fs = open_host(host)()
     if host is None:
         seen = asyncio.run(_kubelet_here(settings, credentials))
     else:
-        seen = asyncio.run(_kubelet_of_capture(open_host(host)(), settings))
+        seen = asyncio.run(_kubelet_of_capture(fs, settings))
+    snapshot = replace(machine, kubelet=seen.picture)
+    root = settings.cgroup_root if host is None else CGROUP_ROOT
     return Examined(
-        snapshot=replace(machine, kubelet=seen.picture),
+        snapshot=snapshot,
         state_problems=seen.problems,
         no_kubelet=seen.missing,
+        cgroups=read_cgroups(fs, snapshot, root=root, now=time.time(), here=host is None),
     )
 
 
