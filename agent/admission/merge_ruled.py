@@ -44,7 +44,7 @@ def fittest(resources: Sequence[Resource], fitness: Fitness) -> tuple[Hint, bool
 def _preferred(resources: Sequence[Resource], fitness: Fitness) -> Mask | None:
     """The fittest set that every resource prefers, but for those that are content with anything."""
     strict = [each for each in resources if not (isinstance(each, tuple) and Hint(None, True) in each)]
-    named = _named(strict if strict else resources)
+    named = _named(strict or resources)
     candidates = {mask for mask in named if all(_is_preferred(each, mask) for each in strict)}
     rules = [each for each in strict if isinstance(each, HintRule)]
     if rules and len(rules) == len(strict):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
+from agent.admission.wishes import Wishes
 from collectors.model.kubelet import DeviceAllocation, MemoryBlock, MemoryNode
 from collectors.model.pod import Amounts, Pod, PodContainer
 from collectors.parse import IdSet
@@ -163,17 +164,21 @@ class Books:
 
     pods: tuple[Pod, ...] = ()
     """Admitted and not ended, in the order of admission"""
+    wishes: Mapping[str, Wishes] = field(default_factory=dict)
+    """What these pods ask of the node beyond resources, by uid; without an entry nothing"""
+    affinities: Mapping[Holder, Hint] = field(default_factory=dict)
+    """The merged hints by which containers were given what they have; the kubelet forgets them with its restart"""
     shared_cpus: IdSet = frozenset()
     """The CPU manager's default set; reserved CPUs are in it unless strict-cpu-reservation"""
-    cpus: Mapping[Holder, IdSet]
-    pod_cpus: Mapping[str, IdSet]
+    cpus: Mapping[Holder, IdSet] = field(default_factory=dict)
+    pod_cpus: Mapping[str, IdSet] = field(default_factory=dict)
     """CPUs of pods as a whole, by uid (pod-level resource managers)"""
-    reusable_cpus: Mapping[str, IdSet]
+    reusable_cpus: Mapping[str, IdSet] = field(default_factory=dict)
     """CPUs that a pod's ordinary init containers leave to its later containers, by uid"""
     memory_nodes: tuple[MemoryNode, ...] = ()
     """The memory manager's table, by id; empty under policy None"""
-    memory: Mapping[Holder, tuple[MemoryBlock, ...]]
-    pod_memory: Mapping[str, tuple[MemoryBlock, ...]]
+    memory: Mapping[Holder, tuple[MemoryBlock, ...]] = field(default_factory=dict)
+    pod_memory: Mapping[str, tuple[MemoryBlock, ...]] = field(default_factory=dict)
     reusable_memory: Mapping[str, tuple[MemoryBlock, ...]] = field(default_factory=dict)
     """Memory that a pod's ordinary init containers leave to its later containers, by uid; of the pod that was last"""
     devices: tuple[PluginDevice, ...] = ()
@@ -181,8 +186,8 @@ class Books:
     plugins: tuple[DevicePlugin, ...] = ()
     """By resource, where there is more to tell than the devices: a resource with devices and without an entry is
     registered and its plugin obliging"""
-    device_holders: Mapping[Holder, tuple[DeviceAllocation, ...]]
-    reusable_devices: Mapping[str, tuple[DeviceAllocation, ...]]
+    device_holders: Mapping[Holder, tuple[DeviceAllocation, ...]] = field(default_factory=dict)
+    reusable_devices: Mapping[str, tuple[DeviceAllocation, ...]] = field(default_factory=dict)
     stray_devices: tuple[DeviceAllocation, ...] = ()
     """Taken and given to nobody, because the plugin failed in between; the kubelet finds out when the next pod is gone"""
     starting: bool = False
@@ -279,3 +284,6 @@ class Decision:
     """The container at which the kubelet stopped; None in pod scope and for predicates"""
     containers: tuple[ContainerDecision, ...] = ()
     """As far as the kubelet came"""
+    also: tuple[tuple[str, str], ...] = ()
+    """(reason, message) with which it could as well have refused the pod: of several resources that the node lacks, the
+    kubelet names one by chance"""

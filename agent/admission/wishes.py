@@ -58,8 +58,8 @@ class HostPort:
 
     port: int
     protocol: str = "TCP"
-    address: str = "0.0.0.0"
-    """0.0.0.0: on every address"""
+    address: str = ""
+    """Empty: on every address, as 0.0.0.0"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
