@@ -41,7 +41,12 @@ class Devices:
 
     def pod_hints(self, books: Books, pod: Pod) -> Hints:
         """The same for the pod as a whole. What one container leaves to another is in the pod's number already."""
-        held = [device for (uid, _), devices in books.device_holders.items() if uid == pod.uid for device in devices]
+        held = [
+            device
+            for (uid, _), devices in books.device_holders.items()
+            if uid == pod.uid
+            for device in devices
+        ]
         return {
             resource: self._hints(derive_stock(books, resource), request, held, ())
             for resource, request in _requests(books, pod_limits(pod).items())
@@ -116,7 +121,9 @@ class Devices:
         Raises AllocationError: the container then does not start, and the kubelet tries again.
         """
         held = {device.resource for device in books.device_holders.get((pod.uid, container.name), ())}
-        lacking = [name for name, request in _requests(books, container.limits) if request and name not in held]
+        lacking = [
+            name for name, request in _requests(books, container.limits) if request and name not in held
+        ]
         return self.allocate(books, pod, container, hint) if lacking else books
 
     def forget(self, books: Books, living: frozenset[str]) -> Books:
@@ -134,7 +141,9 @@ def _requests(books: Books, limits: Iterable[tuple[str, int]]) -> Iterator[tuple
 
 def _allocations(books: Books, resource: str, ids: frozenset[str]) -> Iterator[DeviceAllocation]:
     return (
-        each.device for each in books.devices if each.device.resource == resource and each.device.device_id in ids
+        each.device
+        for each in books.devices
+        if each.device.resource == resource and each.device.device_id in ids
     )
 
 

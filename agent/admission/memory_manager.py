@@ -64,7 +64,7 @@ class StaticMemory:
             try:
                 check_shared_pool(pod)
             except EmptySharedPoolError:
-                return {resource: () for resource in sorted(request)}
+                return dict.fromkeys(sorted(request), ())
         held = (books.memory.get((pod.uid, each.name)) for each in pod.containers)
         return self._hints(books, pod, request, next((each for each in held if each is not None), None))
 
@@ -74,7 +74,7 @@ class StaticMemory:
         if held is not None:
             return again(held, request)
         rule = derive_rule(books.memory_nodes, request, books.reusable_memory.get(pod.uid, ()))
-        return _NO_WISH if rule is None else {resource: rule for resource in sorted(request)}
+        return _NO_WISH if rule is None else dict.fromkeys(sorted(request), rule)
 
     def allocate(self, books: Books, pod: Pod, container: PodContainer, hint: Hint) -> Books:
         """Takes the container's memory: on the hint's nodes, or on more where these have not enough."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from agent.admission.memory_table import is_memory
-from agent.admission.requirements import amount_of, has_pod_level_resources, qos_class
+from agent.admission.requirements import GUARANTEED, amount_of, has_pod_level_resources, qos_class
+from agent.admission.versions import POD_LEVEL_RESOURCE_MANAGERS, POD_LEVEL_RESOURCES
 from collectors.model.pod import ContainerRole, Pod, PodContainer
 
-POD_LEVEL_GATES = frozenset(("PodLevelResources", "PodLevelResourceManagers"))
+POD_LEVEL_GATES = frozenset((POD_LEVEL_RESOURCES, POD_LEVEL_RESOURCE_MANAGERS))
 """The feature gates without which a pod with resources of its own gets no memory for itself"""
 
 Amounts = dict[str, int]
@@ -19,7 +20,7 @@ class EmptySharedPoolError(Exception):
 
 def is_managed(pod: Pod, gates: frozenset[str]) -> bool:
     """Whether the memory manager gives this pod memory of its own."""
-    return qos_class(pod) == "Guaranteed" and (POD_LEVEL_GATES <= gates or not has_pod_level_resources(pod))
+    return qos_class(pod) == GUARANTEED and (gates >= POD_LEVEL_GATES or not has_pod_level_resources(pod))
 
 
 def container_request(pod: Pod, container: PodContainer) -> Amounts:

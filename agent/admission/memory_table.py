@@ -67,12 +67,12 @@ def _untouched(node: int, amounts: Amounts, reserved: Mapping[tuple[int, str], i
 
 def amounts_by_node(nodes: Nodes, resource: str, *, free: bool) -> list[tuple[Mask, int]]:
     """(node, what it has of the resource): what is free now, or all that is not reserved for the system."""
-    amounts = []
-    for node in nodes:
-        for table in node.tables:
-            if table.type == resource:
-                amounts.append((1 << node.id, table.free if free else table.allocatable))
-    return amounts
+    return [
+        (1 << node.id, table.free if free else table.allocatable)
+        for node in nodes
+        for table in node.tables
+        if table.type == resource
+    ]
 
 
 def group_of(node: MemoryNode) -> Mask:
