@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import json
-from collections.abc import Callable
+import types
+import typing
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,6 +17,7 @@ from agent.views.plain import format_hex, plain, plain_snapshot
 from collectors.model import NumaKind, Observed, PciDevice, PcieLink, Problem, Snapshot
 from collectors.model.kubelet import RegisteredDevices
 from collectors.model.kubelet_config import ConfigSource, KubeletConfig
+from collectors.model.kubelet_picture import KubeletPicture
 from collectors.model.pod import Pod
 from collectors.parse import parse_id_list
 from tests.agent.views.machines import function, ids, node, numa, snapshot
@@ -109,3 +113,34 @@ def test_no_field_of_the_model_is_forgotten() -> None:
 def test_the_form_is_public_and_changes_only_on_purpose(golden: Callable[[Path, str], None]) -> None:
     shown = plain_snapshot(expected_snapshot(DESKTOP, now=1_700_000_000.0))
     golden(GOLDEN / "snapshot.json", f"{json.dumps(shown, indent=1)}\n")
+
+
+def _mutable_types(kind: Any, seen: set[Any]) -> set[str]:
+    """The types that a value of this type can hold and that are neither frozen facts nor plain values."""
+    if kind in seen:
+        return set()
+    seen.add(kind)
+    if isinstance(kind, TypeVar):
+        return set()
+    parts = typing.get_args(kind)
+    if parts:
+        own = typing.get_origin(kind)
+        known = own in (tuple, frozenset, typing.Union, types.UnionType, Observed) or own is Mapping
+        return ({str(kind)} if not known else set()).union(
+            *(
+                _mutable_types(part, seen)
+                for part in (*parts, *([Observed] if own is Observed else []))
+                if part is not Ellipsis
+            )
+        )
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind, localns={"KubeletPicture": KubeletPicture})
+        return set().union(*(_mutable_types(hint, seen) for hint in hints.values()))
+    plain_kinds = (bool, int, float, str, type(None))
+    return set() if kind in plain_kinds or issubclass(kind, enum.Enum) else {str(kind)}
+
+
+def test_whatever_a_snapshot_can_hold_has_a_plain_form() -> None:
+    seen: set[Any] = set()
+    assert _mutable_types(Snapshot, seen) == set()
+    assert {Pod, KubeletConfig, KubeletPicture, RegisteredDevices} <= seen
