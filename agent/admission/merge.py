@@ -99,29 +99,23 @@ def _single(resources: Sequence[Resource], nodes: int) -> Hint:
 
     A hint that names every node of the machine is turned into "from anywhere": so is the only node's.
     """
-    common = nodes
+    common, named, content = nodes, 0, True
     for each in resources:
-        common &= _single_nodes(each, nodes)
-    if common == 0:
-        return Hint(None, False)
-    named = any(not (isinstance(each, tuple) and Hint(None, True) in each) for each in resources)
-    lowest = common & -common
-    return Hint(lowest if named and lowest != nodes else None, True)
+        singles = _single_nodes(each, nodes)
+        named |= singles
+        if not (isinstance(each, tuple) and Hint(None, True) in each):
+            content = False
+            common &= singles
+    lowest = common & named & -(common & named)
+    if lowest and lowest != nodes:
+        return Hint(lowest, True)
+    return Hint(None, content or lowest == nodes)
 
 
 def _single_nodes(hints: Resource, nodes: int) -> int:
-    """The nodes of which one alone is a preferred hint; all of them where the resource is content with any."""
+    """The nodes of which one alone is a preferred hint."""
     if isinstance(hints, tuple):
-        if Hint(None, True) in hints:
-            return nodes
-        return mask_of(_only_node(each.nodes) for each in hints if each.preferred and _is_single(each.nodes))
+        masks = (each.nodes for each in hints if each.preferred and each.nodes is not None)
+        return mask_of(mask.bit_length() - 1 for mask in masks if mask.bit_count() == 1) & nodes
     ones = [1 << node for node in range(nodes.bit_length())]
-    return sum(one for one in ones if prefers(hints, one) and holds(hints, one))
-
-
-def _is_single(mask: int | None) -> bool:
-    return mask is not None and mask.bit_count() == 1
-
-
-def _only_node(mask: int | None) -> int:
-    return (mask or 0).bit_length() - 1
+    return sum(one for one in ones if prefers(hints, one) and holds(hints, one)) & nodes
