@@ -138,10 +138,14 @@ def choose_nodes(nodes: Nodes, request: Request, reusable: Sequence[MemoryBlock]
             raise NoNodesError("[memorymanager] failed to find the default preferred hint")
         mask, preferred = best, best.bit_count() == rule.preferred_size
     if any(free_on(nodes, mask, resource) < need for resource, need in request.items()):
-        mask = _extended(rule or derive_rule(nodes, request, reusable), mask, preferred=preferred)
+        return _extended(rule or derive_rule(nodes, request, reusable), mask, preferred=preferred)
+    return mask
+
+
+def check_groups(nodes: Nodes, mask: Mask) -> None:
+    """The last look before memory is taken from these nodes. Raises NoNodesError."""
     if breaks_groups(nodes, mask):
         raise NoNodesError("[memorymanager] preferred hint violates NUMA node allocation")
-    return mask
 
 
 def _extended(rule: HintRule | None, mask: Mask, *, preferred: bool) -> Mask:

@@ -14,18 +14,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from agent.admission.hint_rules import nodes_of
-from agent.admission.memory_hints import NoNodesError, Request, again, choose_nodes, derive_rule, reusable_on
+from agent.admission.memory_hints import (
+    NoNodesError,
+    Request,
+    again,
+    check_groups,
+    choose_nodes,
+    derive_rule,
+    reusable_on,
+)
 from agent.admission.memory_pods import blocks_by_container, pod_blocks
 from agent.admission.memory_requests import (
     EmptySharedPoolError,
     check_shared_pool,
     container_request,
     is_managed,
+    is_whole,
     pod_request,
 )
 from agent.admission.memory_table import block_of, derive_table, give_back, take
 from agent.admission.model import AllocationError, Books, Hint, Hints, Machine, Mask, Settings
-from agent.admission.requirements import has_pod_level_resources
+from agent.admission.versions import MEMORY_MINDS_GROUPS_AT_LAST, MEMORY_PASSES_OVER_SHARING_CONTAINERS
 from collectors.model.kubelet import MemoryBlock
 from collectors.model.pod import ContainerRole, Pod, PodContainer
 from collectors.parse import IdSet
@@ -45,22 +54,24 @@ class StaticMemory:
 
     def __init__(self, machine: Machine, settings: Settings) -> None:
         self._static = settings.memory_policy == "Static"
-        self._gates = settings.gates
+        self._settings = settings
         self.untouched_table = derive_table(machine, settings)
 
     def hints(self, books: Books, pod: Pod, container: PodContainer) -> Hints:
         """From which nodes the container's memory could come; for one that has it already, where it is."""
-        request = container_request(pod, container) if self._manages(pod) else {}
+        if not self._manages(pod):
+            return _NO_WISH
         held = books.memory.get((pod.uid, container.name))
-        return self._hints(books, pod, request, held)
+        return self._hints(books, pod, self._request(pod, container), held)
 
     def pod_hints(self, books: Books, pod: Pod) -> Hints:
         """The same for the pod as a whole. One that has memory already is taken at the word of its first container that
         has some, although what this one has is rarely what the pod asks for: then there is no wish."""
         if not self._manages(pod):
             return _NO_WISH
-        request = pod_request(pod)
-        if has_pod_level_resources(pod):
+        whole = is_whole(pod, self._settings)
+        request = pod_request(pod, whole=whole)
+        if whole:
             try:
                 check_shared_pool(pod)
             except EmptySharedPoolError:
@@ -78,14 +89,16 @@ class StaticMemory:
 
     def allocate(self, books: Books, pod: Pod, container: PodContainer, hint: Hint) -> Books:
         """Takes the container's memory: on the hint's nodes, or on more where these have not enough."""
-        request = container_request(pod, container) if self._manages(pod) else {}
-        if not request:
+        if not self._manages(pod):
+            return books
+        request = self._request(pod, container)
+        if not request and MEMORY_PASSES_OVER_SHARING_CONTAINERS.holds(self._settings.version):
             return books
         held = books.memory.get((pod.uid, container.name))
         if held is not None:
             return replace(books, reusable_memory=_reusable(books, pod, container, held))
         reusable = books.reusable_memory.get(pod.uid, ())
-        mask = _choose(books, request, reusable, hint)
+        mask = self._choose(books, request, reusable, hint)
         blocks = _blocks(request, mask)
         nodes = books.memory_nodes
         for block in blocks:
@@ -105,12 +118,12 @@ class StaticMemory:
         """
         if not self._manages(pod):
             return books
-        request = pod_request(pod)
+        request = pod_request(pod, whole=True)
         try:
             check_shared_pool(pod)
         except EmptySharedPoolError as error:
             raise AllocationError("EmptyPodSharedPoolError", str(error)) from error
-        nodes = frozenset(nodes_of(_choose(books, request, (), hint)))
+        nodes = frozenset(nodes_of(self._choose(books, request, (), hint)))
         whole = pod_blocks(pod, nodes)
         table = books.memory_nodes
         for block in whole:
@@ -159,14 +172,19 @@ class StaticMemory:
         )
 
     def _manages(self, pod: Pod) -> bool:
-        return self._static and is_managed(pod, self._gates)
+        return self._static and is_managed(pod, self._settings)
 
+    def _request(self, pod: Pod, container: PodContainer) -> Request:
+        return container_request(container, whole=is_whole(pod, self._settings))
 
-def _choose(books: Books, request: Request, reusable: Sequence[MemoryBlock], hint: Hint) -> Mask:
-    try:
-        return choose_nodes(books.memory_nodes, request, reusable, hint)
-    except NoNodesError as error:
-        raise AllocationError.unexpected(str(error)) from error
+    def _choose(self, books: Books, request: Request, reusable: Sequence[MemoryBlock], hint: Hint) -> Mask:
+        try:
+            mask = choose_nodes(books.memory_nodes, request, reusable, hint)
+            if MEMORY_MINDS_GROUPS_AT_LAST.holds(self._settings.version):
+                check_groups(books.memory_nodes, mask)
+        except NoNodesError as error:
+            raise AllocationError.unexpected(str(error)) from error
+        return mask
 
 
 def _blocks(request: Request, mask: Mask) -> Blocks:

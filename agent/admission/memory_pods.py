@@ -21,17 +21,17 @@ Blocks = tuple[MemoryBlock, ...]
 
 def pod_blocks(pod: Pod, nodes: IdSet) -> Blocks:
     """The memory of the pod as a whole."""
-    return _blocks(pod_request(pod), nodes)
+    return _blocks(pod_request(pod, whole=True), nodes)
 
 
 def blocks_by_container(pod: Pod, nodes: IdSet) -> dict[str, Blocks]:
     """The memory of every container of the pod, by name; the same blocks for all that share what is left."""
-    total = pod_request(pod)
+    total = pod_request(pod, whole=True)
     sidecars: dict[str, int] = {}
     apps: dict[str, int] = {}
     own: dict[str, Blocks] = {}
     for container in pod.containers:
-        request = container_request(pod, container)
+        request = container_request(container, whole=True)
         if request:
             own[container.name] = _blocks(request, nodes)
         elif container.role is ContainerRole.INIT:

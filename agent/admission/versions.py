@@ -28,8 +28,16 @@ class Switch:
 
 SUPPLEMENTAL_GROUPS_POLICY = Switch(since=(1, 33))
 """Pods that want their supplemental groups strictly are refused where the runtime cannot do it"""
-DEVICE_HINTS_OF_DEVICE_NODES = Switch(since=(1, 37))
+DEVICE_HINTS_OF_DEVICE_NODES = Switch(since=(1, 36))
 """A resource's hints are made of nodes on which it has devices, not of all nodes of the machine"""
+MEMORY_MINDS_GROUPS_AT_LAST = Switch(since=(1, 32))
+"""The memory manager takes a last look at groups before it gives memory from several nodes"""
+MEMORY_PASSES_OVER_WHOLE_PODS = Switch(since=(1, 34))
+"""The memory manager gives nothing to pods with resources of their own, rather than look at their containers only"""
+MEMORY_PASSES_OVER_WHOLE_PODS_WITHOUT_GATE = Switch(since=(1, 36))
+"""It does so where the gate PodLevelResources is off, too"""
+MEMORY_PASSES_OVER_SHARING_CONTAINERS = Switch(since=(1, 37))
+"""The memory manager does not look for nodes on behalf of a container that asks for no memory"""
 
 POD_LEVEL_RESOURCES = "PodLevelResources"
 """spec.resources of pods counts at all"""

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.admission.hint_rules import holds, listed
-from agent.admission.memory_hints import NoNodesError, again, choose_nodes, derive_rule, narrowest
+from agent.admission.memory_hints import (
+    NoNodesError,
+    again,
+    check_groups,
+    choose_nodes,
+    derive_rule,
+    narrowest,
+)
 from agent.admission.memory_table import Nodes, derive_table, may_give, take
 from agent.admission.model import Hint, HintRule
 from collectors.model.kubelet import MemoryBlock
@@ -132,7 +139,7 @@ def test_a_hint_over_nodes_of_different_groups_ends_it() -> None:
     with pytest.raises(
         NoNodesError, match=r"^\[memorymanager\] preferred hint violates NUMA node allocation$"
     ):
-        choose_nodes(table, {"memory": 3}, (), Hint(0b11, False))
+        check_groups(table, choose_nodes(table, {"memory": 3}, (), Hint(0b11, False)))
 
 
 @st.composite

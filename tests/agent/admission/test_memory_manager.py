@@ -178,6 +178,24 @@ def test_a_pod_over_two_nodes_makes_a_group_of_them() -> None:
         admitted(TWO, books, pod(container(memory=1), uid="b"), Hint(None, True))
 
 
+def test_before_1_32_nobody_looks_at_groups_again() -> None:
+    older = StaticMemory(machine(10, 10), replace(STATIC, version=(1, 31)))
+    books = admitted(older, untouched(older), pod(container(memory=1)), NODE_0)
+    two = pod(container(memory=12), uid="b")
+    assert groups(admitted(older, books, two, Hint(0b11, False))) == [[0, 1], [0, 1]]
+    with pytest.raises(AllocationError, match="preferred hint violates NUMA node allocation"):
+        admitted(TWO, books, two, Hint(0b11, False))
+
+
+def test_before_1_37_nodes_are_looked_for_on_behalf_of_who_asks_for_none() -> None:
+    older = StaticMemory(machine(10, 10), replace(STATIC, version=(1, 36), gates=GATES))
+    one = pod(container(), whole=9)
+    with pytest.raises(AllocationError, match="failed to get the default NUMA affinity"):
+        admitted(older, untouched(older), one)
+    assert admitted(older, untouched(older), one, NODE_0).memory == {("a", "app"): ()}
+    assert not admitted(WHOLE, untouched(WHOLE), one).memory
+
+
 WHOLE = StaticMemory(machine(10, 10), replace(STATIC, gates=GATES))
 
 
