@@ -53,8 +53,8 @@ def read_allowed(reader: FactReader) -> AllowedSet:
         if path is None:
             continue
         directories = tuple(_upwards(hierarchy.mount, path))
-        cpus = _read_first(reader, directories, hierarchy.cpu_files)
-        nodes = _read_first(reader, directories, hierarchy.memory_files)
+        cpus = read_first_ids(reader, directories, hierarchy.cpu_files)
+        nodes = read_first_ids(reader, directories, hierarchy.memory_files)
         if cpus or nodes:
             everywhere = reader.value(f"{SYSFS_NODE}/online", parse_id_list)
             with_memory = reader.value(f"{SYSFS_NODE}/has_memory", parse_id_list)
@@ -174,10 +174,10 @@ def _upwards(mount: Mount, path: str) -> Iterator[str]:
         yield "/".join((mount.point.rstrip("/"), *parts[:length]))
 
 
-def _read_first(
+def read_first_ids(
     reader: FactReader, directories: tuple[str, ...], files: tuple[str, ...]
 ) -> tuple[str, IdSet] | None:
-    """The first set that is not empty, and where it stands."""
+    """The first set that is not empty, and where it stands; for each directory every name is tried."""
     for directory in directories:
         for name in files:
             path = f"{directory}/{name}"

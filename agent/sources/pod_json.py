@@ -10,16 +10,22 @@ from typing import Any
 from agent.timestamps import parse_timestamp
 from collectors.model.pod import (
     MESSAGE_CHARACTERS,
+    WISH_CHARACTERS,
+    WISHES,
     Amounts,
     ContainerRole,
     ContainerState,
     Owner,
     Pod,
     PodContainer,
+    parse_container_id,
 )
 from collectors.parse import ParseError
 from collectors.quantity import parse_amount
 from collectors.strictjson import JsonValue
+
+_Status = tuple[ContainerState | None, str | None]
+"""A container's state and id"""
 
 
 def pod_from_json(pod: dict[str, Any]) -> Pod:
@@ -42,12 +48,19 @@ def _pod(pod: JsonValue) -> Pod:
         deleted=not metadata.get("deletionTimestamp").is_null,
         owner=_controller(metadata.get("ownerReferences")),
         containers=(
-            *_containers(spec.get("initContainers"), _states(status, "initContainerStatuses"), init=True),
-            *_containers(spec.get("containers"), _states(status, "containerStatuses"), init=False),
+            *_containers(spec.get("initContainers"), _statuses(status, "initContainerStatuses"), init=True),
+            *_containers(spec.get("containers"), _statuses(status, "containerStatuses"), init=False),
         ),
         requests=_amounts(resources.get("requests")),
         limits=_amounts(resources.get("limits")),
+        annotations=_wishes(_object(metadata, "annotations")),
     )
+
+
+def _wishes(annotations: JsonValue) -> tuple[tuple[str, str], ...]:
+    """The annotations that count."""
+    values = ((name, annotations.get(name)) for name in WISHES)
+    return tuple((name, value.text()[:WISH_CHARACTERS]) for name, value in values if not value.is_null)
 
 
 def _controller(owners: JsonValue) -> Owner | None:
@@ -59,11 +72,12 @@ def _controller(owners: JsonValue) -> Owner | None:
 
 
 def _containers(
-    containers: JsonValue, states: dict[str, ContainerState], *, init: bool
+    containers: JsonValue, statuses: dict[str, _Status], *, init: bool
 ) -> tuple[PodContainer, ...]:
     found = []
     for container in containers.elements():
         name, resources = container.get("name").text(), _object(container, "resources")
+        state, container_id = statuses.get(name, (None, None))
         role = ContainerRole.APP
         if init:
             always = _text(container, "restartPolicy") == "Always"
@@ -74,20 +88,20 @@ def _containers(
                 role=role,
                 requests=_amounts(resources.get("requests")),
                 limits=_amounts(resources.get("limits")),
-                state=states.get(name),
+                state=state,
+                container_id=container_id,
             )
         )
     return tuple(found)
 
 
-def _states(status: JsonValue, key: str) -> dict[str, ContainerState]:
+def _statuses(status: JsonValue, key: str) -> dict[str, _Status]:
     """The state of each container; by core/v1, one that says nothing else is waiting."""
-    found = {}
+    found: dict[str, _Status] = {}
     for container in status.get(key).elements():
         told = {name for name, _ in container.get("state").items()}
-        found[container.get("name").text()] = next(
-            (state for state in ContainerState if state.value in told), ContainerState.WAITING
-        )
+        state = next((state for state in ContainerState if state.value in told), ContainerState.WAITING)
+        found[container.get("name").text()] = state, parse_container_id(_text(container, "containerID") or "")
     return found
 
 

@@ -17,12 +17,15 @@ from google.protobuf.message import DecodeError, Message
 from collectors.kubelet.wire import pods_pb2 as wire
 from collectors.model.pod import (
     MESSAGE_CHARACTERS,
+    WISH_CHARACTERS,
+    WISHES,
     Amounts,
     ContainerRole,
     ContainerState,
     Owner,
     Pod,
     PodContainer,
+    parse_container_id,
 )
 from collectors.parse import ParseError
 from collectors.quantity import parse_amount
@@ -133,6 +136,16 @@ def _pod(pod: wire.Pod, budget: _Budget) -> Pod:
         ),
         requests=_amounts(spec.resources.requests, budget),
         limits=_amounts(spec.resources.limits, budget),
+        annotations=_wishes(metadata.annotations),
+    )
+
+
+def _wishes(annotations: Mapping[str, bytes]) -> tuple[tuple[str, str], ...]:
+    """The annotations that count, and no look at the others."""
+    return tuple(
+        (name, annotations[name].decode(errors="replace")[:WISH_CHARACTERS])
+        for name in WISHES
+        if name in annotations
     )
 
 
@@ -146,14 +159,16 @@ def _containers(
     budget: _Budget,
     role: Callable[[wire.Container], ContainerRole],
 ) -> Iterator[PodContainer]:
-    states = {status.name: _state(status.state) for status in budget.counted(statuses)}
+    told = {status.name: status for status in budget.counted(statuses)}
     for container in budget.counted(containers):
+        status = told.get(container.name)
         yield PodContainer(
             name=container.name,
             role=role(container),
             requests=_amounts(container.resources.requests, budget),
             limits=_amounts(container.resources.limits, budget),
-            state=states.get(container.name),
+            state=None if status is None else _state(status.state),
+            container_id=None if status is None else parse_container_id(status.container_id),
         )
 
 

@@ -60,7 +60,7 @@ def _metadata(pod: Pod, version: str) -> Object:
         "uid": pod.uid,
         "resourceVersion": version,
         "labels": {"app": SECRET},
-        "annotations": {"note": SECRET},
+        "annotations": {"note": SECRET, **dict(pod.annotations)},
         "ownerReferences": owners,
     }
     if pod.deleted:
@@ -99,7 +99,12 @@ def _status(pod: Pod) -> Object:
             status[key] = word
     for key, of_app in (("containerStatuses", True), ("initContainerStatuses", False)):
         status[key] = [
-            {"name": each.name, "state": {each.state.value: {"reason": SECRET}}, "ready": True}
+            {
+                "name": each.name,
+                "state": {each.state.value: {"reason": SECRET}},
+                "ready": True,
+                "containerID": "" if each.container_id is None else f"containerd://{each.container_id}",
+            }
             for each in pod.containers
             if each.state is not None and (each.role is ContainerRole.APP) is of_app
         ]

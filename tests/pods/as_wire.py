@@ -56,6 +56,7 @@ def _metadata(pod: Pod) -> bytes:
         field(12, field(1, "note") + field(2, SECRET)),
         field(13, field(1, "Node") + field(3, "not the controller") + field(6, False)),
     ]
+    parts += [field(12, field(1, name) + field(2, value)) for name, value in pod.annotations]
     if pod.deleted:
         parts.append(field(9, _TIME))
     if pod.owner is not None:
@@ -114,7 +115,10 @@ def _status(pod: Pod) -> bytes:
         if container.state is not None:
             state = field(_STATES[container.state], field(1, SECRET))
             number = 8 if container.role is ContainerRole.APP else 10
-            parts.append(field(number, field(1, container.name) + field(2, state) + field(4, True)))
+            status = field(1, container.name) + field(2, state) + field(4, True)
+            if container.container_id is not None:
+                status += field(8, f"containerd://{container.container_id}")
+            parts.append(field(number, status))
     return b"".join(parts)
 
 

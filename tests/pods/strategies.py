@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
-from collectors.model.pod import Amounts, ContainerRole, ContainerState, Owner, Pod, PodContainer
+from collectors.model.pod import (
+    WISHES,
+    Amounts,
+    ContainerRole,
+    ContainerState,
+    Owner,
+    Pod,
+    PodContainer,
+)
 
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-.", min_size=1, max_size=20)
 _WORDS = st.none() | st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
@@ -26,8 +36,14 @@ def containers(*roles: ContainerRole) -> st.SearchStrategy[tuple[PodContainer, .
         requests=amounts(),
         limits=amounts(),
         state=st.none() | st.sampled_from(ContainerState),
-    )
+        container_id=st.none() | st.text("0123456789abcdef", min_size=1, max_size=64),
+    ).map(_with_a_status_that_tells_its_id)
     return st.lists(each, max_size=3, unique_by=lambda container: container.name).map(tuple)
+
+
+def _with_a_status_that_tells_its_id(container: PodContainer) -> PodContainer:
+    """One without a status has no id either."""
+    return container if container.state is not None else replace(container, container_id=None)
 
 
 def pods() -> st.SearchStrategy[Pod]:
@@ -48,4 +64,7 @@ def pods() -> st.SearchStrategy[Pod]:
         containers=st.builds(lambda first, then: first + then, init, containers(ContainerRole.APP)),
         requests=amounts(),
         limits=amounts(),
+        annotations=st.dictionaries(
+            st.sampled_from(WISHES), st.text(st.characters(codec="utf-8"), max_size=20)
+        ).map(lambda found: tuple(sorted(found.items()))),
     )

@@ -24,19 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"collectors/kubelet/wire/pods.proto\x12\x0enumascope.pods\"\t\n\x07Nothing\"R\n\x05\x45vent\x12\'\n\x04type\x18\x01 \x01(\x0e\x32\x19.numascope.pods.EventType\x12 \n\x03pod\x18\x02 \x01(\x0b\x32\x13.numascope.pods.Pod\",\n\x07PodList\x12!\n\x04pods\x18\x01 \x03(\x0b\x32\x13.numascope.pods.Pod\"\x15\n\x06PodUid\x12\x0b\n\x03uid\x18\x01 \x01(\t\"*\n\x06OnePod\x12 \n\x03pod\x18\x01 \x01(\x0b\x32\x13.numascope.pods.Pod\"}\n\x03Pod\x12*\n\x08metadata\x18\x01 \x01(\x0b\x32\x18.numascope.pods.Metadata\x12\"\n\x04spec\x18\x02 \x01(\x0b\x32\x14.numascope.pods.Spec\x12&\n\x06status\x18\x03 \x01(\x0b\x32\x16.numascope.pods.Status\"\xa0\x01\n\x08Metadata\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x0b\n\x03uid\x18\x05 \x01(\t\x12\x30\n\ndeleted_at\x18\t \x01(\x0b\x32\x17.numascope.pods.NothingH\x00\x88\x01\x01\x12%\n\x06owners\x18\r \x03(\x0b\x32\x15.numascope.pods.OwnerB\r\n\x0b_deleted_at\"7\n\x05Owner\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x12\n\ncontroller\x18\x06 \x01(\x08\"\x97\x01\n\x04Spec\x12-\n\ncontainers\x18\x02 \x03(\x0b\x32\x19.numascope.pods.Container\x12\x32\n\x0finit_containers\x18\x14 \x03(\x0b\x32\x19.numascope.pods.Container\x12,\n\tresources\x18( \x01(\x0b\x32\x19.numascope.pods.Resources\"_\n\tContainer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\tresources\x18\x08 \x01(\x0b\x32\x19.numascope.pods.Resources\x12\x16\n\x0erestart_policy\x18\x18 \x01(\t\"\x91\x02\n\tResources\x12\x35\n\x06limits\x18\x01 \x03(\x0b\x32%.numascope.pods.Resources.LimitsEntry\x12\x39\n\x08requests\x18\x02 \x03(\x0b\x32\'.numascope.pods.Resources.RequestsEntry\x1aG\n\x0bLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.numascope.pods.Quantity:\x02\x38\x01\x1aI\n\rRequestsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.numascope.pods.Quantity:\x02\x38\x01\"\x18\n\x08Quantity\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x17\n\x04Time\x12\x0f\n\x07seconds\x18\x01 \x01(\x03\"\xf8\x01\n\x06Status\x12\r\n\x05phase\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\x0c\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12-\n\nstarted_at\x18\x07 \x01(\x0b\x32\x14.numascope.pods.TimeH\x00\x88\x01\x01\x12\x33\n\ncontainers\x18\x08 \x03(\x0b\x32\x1f.numascope.pods.ContainerStatus\x12\x11\n\tqos_class\x18\t \x01(\t\x12\x38\n\x0finit_containers\x18\n \x03(\x0b\x32\x1f.numascope.pods.ContainerStatusB\r\n\x0b_started_at\"E\n\x0f\x43ontainerStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05state\x18\x02 \x01(\x0b\x32\x15.numascope.pods.State\"\xbe\x01\n\x05State\x12-\n\x07waiting\x18\x01 \x01(\x0b\x32\x17.numascope.pods.NothingH\x00\x88\x01\x01\x12-\n\x07running\x18\x02 \x01(\x0b\x32\x17.numascope.pods.NothingH\x01\x88\x01\x01\x12\x30\n\nterminated\x18\x03 \x01(\x0b\x32\x17.numascope.pods.NothingH\x02\x88\x01\x01\x42\n\n\x08_waitingB\n\n\x08_runningB\r\n\x0b_terminated*Y\n\tEventType\x12\x0b\n\x07UNKNOWN\x10\x00\x12\t\n\x05\x41\x44\x44\x45\x44\x10\x01\x12\x0c\n\x08MODIFIED\x10\x02\x12\x0b\n\x07\x44\x45LETED\x10\x03\x12\x19\n\x15INITIAL_SYNC_COMPLETE\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"collectors/kubelet/wire/pods.proto\x12\x0enumascope.pods\"\t\n\x07Nothing\"R\n\x05\x45vent\x12\'\n\x04type\x18\x01 \x01(\x0e\x32\x19.numascope.pods.EventType\x12 \n\x03pod\x18\x02 \x01(\x0b\x32\x13.numascope.pods.Pod\",\n\x07PodList\x12!\n\x04pods\x18\x01 \x03(\x0b\x32\x13.numascope.pods.Pod\"\x15\n\x06PodUid\x12\x0b\n\x03uid\x18\x01 \x01(\t\"*\n\x06OnePod\x12 \n\x03pod\x18\x01 \x01(\x0b\x32\x13.numascope.pods.Pod\"}\n\x03Pod\x12*\n\x08metadata\x18\x01 \x01(\x0b\x32\x18.numascope.pods.Metadata\x12\"\n\x04spec\x18\x02 \x01(\x0b\x32\x14.numascope.pods.Spec\x12&\n\x06status\x18\x03 \x01(\x0b\x32\x16.numascope.pods.Status\"\x94\x02\n\x08Metadata\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x0b\n\x03uid\x18\x05 \x01(\t\x12\x30\n\ndeleted_at\x18\t \x01(\x0b\x32\x17.numascope.pods.NothingH\x00\x88\x01\x01\x12>\n\x0b\x61nnotations\x18\x0c \x03(\x0b\x32).numascope.pods.Metadata.AnnotationsEntry\x12%\n\x06owners\x18\r \x03(\x0b\x32\x15.numascope.pods.Owner\x1a\x32\n\x10\x41nnotationsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\x42\r\n\x0b_deleted_at\"7\n\x05Owner\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x12\n\ncontroller\x18\x06 \x01(\x08\"\x97\x01\n\x04Spec\x12-\n\ncontainers\x18\x02 \x03(\x0b\x32\x19.numascope.pods.Container\x12\x32\n\x0finit_containers\x18\x14 \x03(\x0b\x32\x19.numascope.pods.Container\x12,\n\tresources\x18( \x01(\x0b\x32\x19.numascope.pods.Resources\"_\n\tContainer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\tresources\x18\x08 \x01(\x0b\x32\x19.numascope.pods.Resources\x12\x16\n\x0erestart_policy\x18\x18 \x01(\t\"\x91\x02\n\tResources\x12\x35\n\x06limits\x18\x01 \x03(\x0b\x32%.numascope.pods.Resources.LimitsEntry\x12\x39\n\x08requests\x18\x02 \x03(\x0b\x32\'.numascope.pods.Resources.RequestsEntry\x1aG\n\x0bLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.numascope.pods.Quantity:\x02\x38\x01\x1aI\n\rRequestsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.numascope.pods.Quantity:\x02\x38\x01\"\x18\n\x08Quantity\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x17\n\x04Time\x12\x0f\n\x07seconds\x18\x01 \x01(\x03\"\xf8\x01\n\x06Status\x12\r\n\x05phase\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\x0c\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12-\n\nstarted_at\x18\x07 \x01(\x0b\x32\x14.numascope.pods.TimeH\x00\x88\x01\x01\x12\x33\n\ncontainers\x18\x08 \x03(\x0b\x32\x1f.numascope.pods.ContainerStatus\x12\x11\n\tqos_class\x18\t \x01(\t\x12\x38\n\x0finit_containers\x18\n \x03(\x0b\x32\x1f.numascope.pods.ContainerStatusB\r\n\x0b_started_at\"[\n\x0f\x43ontainerStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05state\x18\x02 \x01(\x0b\x32\x15.numascope.pods.State\x12\x14\n\x0c\x63ontainer_id\x18\x08 \x01(\t\"\xbe\x01\n\x05State\x12-\n\x07waiting\x18\x01 \x01(\x0b\x32\x17.numascope.pods.NothingH\x00\x88\x01\x01\x12-\n\x07running\x18\x02 \x01(\x0b\x32\x17.numascope.pods.NothingH\x01\x88\x01\x01\x12\x30\n\nterminated\x18\x03 \x01(\x0b\x32\x17.numascope.pods.NothingH\x02\x88\x01\x01\x42\n\n\x08_waitingB\n\n\x08_runningB\r\n\x0b_terminated*Y\n\tEventType\x12\x0b\n\x07UNKNOWN\x10\x00\x12\t\n\x05\x41\x44\x44\x45\x44\x10\x01\x12\x0c\n\x08MODIFIED\x10\x02\x12\x0b\n\x07\x44\x45LETED\x10\x03\x12\x19\n\x15INITIAL_SYNC_COMPLETE\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'collectors.kubelet.wire.pods_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_METADATA_ANNOTATIONSENTRY']._loaded_options = None
+  _globals['_METADATA_ANNOTATIONSENTRY']._serialized_options = b'8\001'
   _globals['_RESOURCES_LIMITSENTRY']._loaded_options = None
   _globals['_RESOURCES_LIMITSENTRY']._serialized_options = b'8\001'
   _globals['_RESOURCES_REQUESTSENTRY']._loaded_options = None
   _globals['_RESOURCES_REQUESTSENTRY']._serialized_options = b'8\001'
-  _globals['_EVENTTYPE']._serialized_start=1702
-  _globals['_EVENTTYPE']._serialized_end=1791
+  _globals['_EVENTTYPE']._serialized_start=1840
+  _globals['_EVENTTYPE']._serialized_end=1929
   _globals['_NOTHING']._serialized_start=54
   _globals['_NOTHING']._serialized_end=63
   _globals['_EVENT']._serialized_start=65
@@ -50,27 +52,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POD']._serialized_start=262
   _globals['_POD']._serialized_end=387
   _globals['_METADATA']._serialized_start=390
-  _globals['_METADATA']._serialized_end=550
-  _globals['_OWNER']._serialized_start=552
-  _globals['_OWNER']._serialized_end=607
-  _globals['_SPEC']._serialized_start=610
-  _globals['_SPEC']._serialized_end=761
-  _globals['_CONTAINER']._serialized_start=763
-  _globals['_CONTAINER']._serialized_end=858
-  _globals['_RESOURCES']._serialized_start=861
-  _globals['_RESOURCES']._serialized_end=1134
-  _globals['_RESOURCES_LIMITSENTRY']._serialized_start=988
-  _globals['_RESOURCES_LIMITSENTRY']._serialized_end=1059
-  _globals['_RESOURCES_REQUESTSENTRY']._serialized_start=1061
-  _globals['_RESOURCES_REQUESTSENTRY']._serialized_end=1134
-  _globals['_QUANTITY']._serialized_start=1136
-  _globals['_QUANTITY']._serialized_end=1160
-  _globals['_TIME']._serialized_start=1162
-  _globals['_TIME']._serialized_end=1185
-  _globals['_STATUS']._serialized_start=1188
-  _globals['_STATUS']._serialized_end=1436
-  _globals['_CONTAINERSTATUS']._serialized_start=1438
-  _globals['_CONTAINERSTATUS']._serialized_end=1507
-  _globals['_STATE']._serialized_start=1510
-  _globals['_STATE']._serialized_end=1700
+  _globals['_METADATA']._serialized_end=666
+  _globals['_METADATA_ANNOTATIONSENTRY']._serialized_start=601
+  _globals['_METADATA_ANNOTATIONSENTRY']._serialized_end=651
+  _globals['_OWNER']._serialized_start=668
+  _globals['_OWNER']._serialized_end=723
+  _globals['_SPEC']._serialized_start=726
+  _globals['_SPEC']._serialized_end=877
+  _globals['_CONTAINER']._serialized_start=879
+  _globals['_CONTAINER']._serialized_end=974
+  _globals['_RESOURCES']._serialized_start=977
+  _globals['_RESOURCES']._serialized_end=1250
+  _globals['_RESOURCES_LIMITSENTRY']._serialized_start=1104
+  _globals['_RESOURCES_LIMITSENTRY']._serialized_end=1175
+  _globals['_RESOURCES_REQUESTSENTRY']._serialized_start=1177
+  _globals['_RESOURCES_REQUESTSENTRY']._serialized_end=1250
+  _globals['_QUANTITY']._serialized_start=1252
+  _globals['_QUANTITY']._serialized_end=1276
+  _globals['_TIME']._serialized_start=1278
+  _globals['_TIME']._serialized_end=1301
+  _globals['_STATUS']._serialized_start=1304
+  _globals['_STATUS']._serialized_end=1552
+  _globals['_CONTAINERSTATUS']._serialized_start=1554
+  _globals['_CONTAINERSTATUS']._serialized_end=1645
+  _globals['_STATE']._serialized_start=1648
+  _globals['_STATE']._serialized_end=1838
 # @@protoc_insertion_point(module_scope)

@@ -61,18 +61,27 @@ class Pod(_message.Message):
     def __init__(self, metadata: _Optional[_Union[Metadata, _Mapping]] = ..., spec: _Optional[_Union[Spec, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ...) -> None: ...
 
 class Metadata(_message.Message):
-    __slots__ = ("name", "namespace", "uid", "deleted_at", "owners")
+    __slots__ = ("name", "namespace", "uid", "deleted_at", "annotations", "owners")
+    class AnnotationsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: bytes
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     UID_FIELD_NUMBER: _ClassVar[int]
     DELETED_AT_FIELD_NUMBER: _ClassVar[int]
+    ANNOTATIONS_FIELD_NUMBER: _ClassVar[int]
     OWNERS_FIELD_NUMBER: _ClassVar[int]
     name: str
     namespace: str
     uid: str
     deleted_at: Nothing
+    annotations: _containers.ScalarMap[str, bytes]
     owners: _containers.RepeatedCompositeFieldContainer[Owner]
-    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., uid: _Optional[str] = ..., deleted_at: _Optional[_Union[Nothing, _Mapping]] = ..., owners: _Optional[_Iterable[_Union[Owner, _Mapping]]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., uid: _Optional[str] = ..., deleted_at: _Optional[_Union[Nothing, _Mapping]] = ..., annotations: _Optional[_Mapping[str, bytes]] = ..., owners: _Optional[_Iterable[_Union[Owner, _Mapping]]] = ...) -> None: ...
 
 class Owner(_message.Message):
     __slots__ = ("kind", "name", "controller")
@@ -157,12 +166,14 @@ class Status(_message.Message):
     def __init__(self, phase: _Optional[str] = ..., message: _Optional[bytes] = ..., reason: _Optional[str] = ..., started_at: _Optional[_Union[Time, _Mapping]] = ..., containers: _Optional[_Iterable[_Union[ContainerStatus, _Mapping]]] = ..., qos_class: _Optional[str] = ..., init_containers: _Optional[_Iterable[_Union[ContainerStatus, _Mapping]]] = ...) -> None: ...
 
 class ContainerStatus(_message.Message):
-    __slots__ = ("name", "state")
+    __slots__ = ("name", "state", "container_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_ID_FIELD_NUMBER: _ClassVar[int]
     name: str
     state: State
-    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[State, _Mapping]] = ...) -> None: ...
+    container_id: str
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[State, _Mapping]] = ..., container_id: _Optional[str] = ...) -> None: ...
 
 class State(_message.Message):
     __slots__ = ("waiting", "running", "terminated")
