@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from agent.admission.cpu_manager import StaticCpus, cpu_manager
+from agent.admission.cpu_manager import NoCpus, StaticCpus
 from agent.admission.devices_hints import is_managed
 from agent.admission.devices_manager import Devices
 from agent.admission.memory_manager import StaticMemory
@@ -42,7 +42,7 @@ class Managers:
         """The managers that the settings ask for."""
         return cls(
             devices=Devices(machine, settings),
-            cpus=cpu_manager(machine, settings),
+            cpus=StaticCpus(machine, settings) if settings.cpu_policy == "static" else NoCpus(),
             memory=StaticMemory(machine, settings),
         )
 

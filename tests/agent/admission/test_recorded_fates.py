@@ -1,0 +1,107 @@
+"""Every pod's fate in the recorded scenarios, from our rules alone: refused or not, why, and what it was given."""
+
+from __future__ import annotations
+
+import tarfile
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from agent.admission.model import Books
+from collectors.kubelet.checkpoints import (
+    parse_cpu_manager_state,
+    parse_device_manager_state,
+    parse_memory_manager_state,
+)
+from collectors.model.pod import REFUSED
+from tests.agent.admission.replay import Replay, replays
+from tests.shared import shared_folder
+
+pytestmark = pytest.mark.shared
+
+Fate = tuple[str | None, str | None]
+"""(reason, message); of an admitted pod (None, None)"""
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> list[Replay]:
+    folder = tmp_path_factory.mktemp("recordings")
+    with tarfile.open(shared_folder("kubelet") / "recordings.tar.xz") as tar:
+        tar.extractall(folder, filter="data")
+    return replays(folder)
+
+
+def written(folder: Path) -> dict[tuple[str, str], Fate]:
+    """(scenario, pod) to its fate, from the summary."""
+    fates: dict[tuple[str, str], Fate] = {}
+    for line in (folder / "SUMMARY.tsv").read_text().splitlines():
+        scenario, pod, phase, _, reason, message = line.split("\t")
+        if phase in ("Running", "Pending"):
+            fates[scenario, pod] = None, None
+        elif phase == "Failed":
+            fates[scenario, pod] = reason, message.removeprefix(REFUSED)
+    return fates
+
+
+def test_every_recorded_fate_comes_out(recorded: list[Replay]) -> None:
+    expected = written(shared_folder("kubelet"))
+    found = {
+        (replay.folder.name, pod.name): (decision.reason, decision.message)
+        for replay in recorded
+        for pod, decision, _ in replay.fates()
+    }
+    assert {key: fate for key, fate in found.items() if fate != expected[key]} == {}
+    assert found.keys() == expected.keys()
+
+
+def test_the_last_books_are_those_of_the_recorded_kubelet(recorded: list[Replay]) -> None:
+    for replay in recorded:
+        *_, (_, _, books) = replay.fates()
+        assert cpus_of(books) == cpus_written(replay), replay.folder.name
+        assert memory_of(books) == memory_written(replay), replay.folder.name
+        assert devices_of(books) == devices_written(replay), replay.folder.name
+
+
+def cpus_of(books: Books) -> Mapping[tuple[str, str], frozenset[int]]:
+    living = {pod.uid for pod in books.pods}
+    return {holder: cpus for holder, cpus in books.cpus.items() if holder[0] in living}
+
+
+def cpus_written(replay: Replay) -> Mapping[tuple[str, str], frozenset[int]]:
+    state = parse_cpu_manager_state((replay.folder / "pods" / "cpu_manager_state").read_text())
+    assert state is not None
+    return {(each.pod_uid, each.container or ""): each.cpus for each in state.containers}
+
+
+def memory_of(books: Books) -> object:
+    return books.memory_nodes, books.memory
+
+
+def memory_written(replay: Replay) -> object:
+    state = parse_memory_manager_state((replay.folder / "pods" / "memory_manager_state").read_text())
+    assert state is not None
+    return state.nodes, {(each.pod_uid, each.container or ""): each.blocks for each in state.containers}
+
+
+Devices = Counter[tuple[str, str, str, frozenset[int] | None]]
+"""How many by pod, container, resource and NUMA nodes: which of equal devices one gets is chance"""
+
+
+def devices_of(books: Books) -> Devices:
+    return Counter(
+        (uid, container, device.resource, device.numa_nodes or None)
+        for (uid, container), devices in books.device_holders.items()
+        for device in devices
+    )
+
+
+def devices_written(replay: Replay) -> Devices:
+    state = parse_device_manager_state((replay.folder / "pods" / "kubelet_internal_checkpoint").read_text())
+    assert state is not None
+    return Counter(
+        (each.pod_uid, each.container, device.resource, device.numa_nodes or None)
+        for each in state.containers
+        for device in each.devices
+    )
