@@ -15,6 +15,7 @@ from collectors.kubelet.checkpoints import (
     parse_device_manager_state,
     parse_memory_manager_state,
 )
+from collectors.model.kubelet import DeviceAllocation
 from collectors.model.pod import REFUSED
 from tests.agent.admission.replay import Replay, replays
 from tests.shared import shared_folder
@@ -61,7 +62,7 @@ def test_the_last_books_are_those_of_the_recorded_kubelet(recorded: list[Replay]
         *_, (_, _, books) = replay.fates()
         assert cpus_of(books) == cpus_written(replay), replay.folder.name
         assert memory_of(books) == memory_written(replay), replay.folder.name
-        assert devices_of(books) == devices_written(replay), replay.folder.name
+        assert devices_of(replay, books) == devices_written(replay, books), replay.folder.name
 
 
 def cpus_of(books: Books) -> Mapping[tuple[str, str], frozenset[int]]:
@@ -86,22 +87,33 @@ def memory_written(replay: Replay) -> object:
 
 
 Devices = Counter[tuple[str, str, str, frozenset[int] | None]]
-"""How many by pod, container, resource and NUMA nodes: which of equal devices one gets is chance"""
+"""How many by pod, container, resource and, where that is no chance, NUMA nodes: those of a resource whose devices all
+sit on one node, under a policy that binds them"""
+
+ON_ONE_NODE = ("example.com/gpu", "example.com/nic")
 
 
-def devices_of(books: Books) -> Devices:
+def devices_of(replay: Replay, books: Books) -> Devices:
     return Counter(
-        (uid, container, device.resource, device.numa_nodes or None)
+        (uid, container, device.resource, nodes_told(replay, device))
         for (uid, container), devices in books.device_holders.items()
         for device in devices
     )
 
 
-def devices_written(replay: Replay) -> Devices:
+def devices_written(replay: Replay, books: Books) -> Devices:
+    """Of living pods: the file keeps others until somebody is given devices again."""
+    living = {pod.uid for pod in books.pods}
     state = parse_device_manager_state((replay.folder / "pods" / "kubelet_internal_checkpoint").read_text())
     assert state is not None
     return Counter(
-        (each.pod_uid, each.container, device.resource, device.numa_nodes or None)
+        (each.pod_uid, each.container, device.resource, nodes_told(replay, device))
         for each in state.containers
+        if each.pod_uid in living
         for device in each.devices
     )
+
+
+def nodes_told(replay: Replay, device: DeviceAllocation) -> frozenset[int] | None:
+    bound = replay.settings.topology_policy == "single-numa-node" and device.resource in ON_ONE_NODE
+    return device.numa_nodes if bound else None
