@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Never
+from typing import TYPE_CHECKING, Any, Never
 
 from agent import __version__
 from agent.clock import Clock
@@ -39,11 +39,21 @@ from agent.views.text import plural
 from collectors.hostfs import DirectoryFS
 from collectors.kubelet.podresources import PodResourcesClient
 from collectors.model import Snapshot
+from collectors.model.kubelet_picture import KubeletPicture
+from collectors.model.pod import Pod
+from collectors.model.refusals import RefusalCounts
+
+if TYPE_CHECKING:  # what only a node that has refused a pod pays for
+    from agent.refusals.keeper import Announce
+    from agent.refusals.running import RunningRefusals
 
 log = logging.getLogger(__name__)
 
 PODRESOURCES_SOCKET = "pod-resources/kubelet.sock"
 PODS_API_SOCKET = "pods-api/pods-api.sock"
+
+_NO_REFUSALS = RefusalCounts(present=0)
+_UNKNOWN_REFUSALS = RefusalCounts()
 
 KUBELET_SECONDS = 5.0
 """Until a call counts as unanswered"""
@@ -72,7 +82,9 @@ class Cluster:
         self._clock = clock
         self._machine = machine
         self._chance = random.Random()  # noqa: S311 - it spreads attempts, and keeps no secret
-        self._composed: tuple[Snapshot, object, Snapshot] | None = None
+        self._composed: tuple[Snapshot, KubeletPicture, RefusalCounts, Snapshot] | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._refusals: RunningRefusals | None = None
         self._settled = asyncio.Event()
         self._changes_at = math.inf
         self._token = credentials.token() if isinstance(credentials, ServiceAccount) else ""
@@ -114,7 +126,7 @@ class Cluster:
         async with AsyncExitStack() as stack:
             if self._client is not None:
                 await stack.enter_async_context(self._client)
-            group = await stack.enter_async_context(asyncio.TaskGroup())
+            group = self._tasks = await stack.enter_async_context(asyncio.TaskGroup())
             group.create_task(self.publications.run(), name="publishing")
             await self.watcher.run()
 
@@ -131,7 +143,13 @@ class Cluster:
             if machine is not None:
                 at = changes_at(self.watcher.picture, now)
                 self._changes_at = math.inf if at is None else at
-                self.publications.update(replace(self.with_kubelet(machine), taken_at=now))
+                self.publications.update(replace(machine, kubelet=self.watcher.picture, taken_at=now))
+
+    def pod_refused(
+        self, pod: Pod, *, news: bool, before: KubeletPicture, in_flight: frozenset[tuple[str, str]]
+    ) -> None:
+        """Counts a refused pod, and notes it to be explained."""
+        self._running_refusals().refused(pod, news=news, before=before, in_flight=in_flight)
 
     def second_passed(self) -> None:
         """Publishes anew for what nobody tells of: our token names another Node (one that was made again has another
@@ -152,9 +170,17 @@ class Cluster:
     def with_kubelet(self, machine: Snapshot) -> Snapshot:
         """The same machine with what is known of its kubelet now."""
         picture = self.watcher.picture
-        if self._composed is None or self._composed[0] is not machine or self._composed[1] is not picture:
-            self._composed = (machine, picture, replace(machine, kubelet=picture))
-        return self._composed[2]
+        counts = self._refusal_counts(picture.pods.facts)
+        known = self._composed
+        if known is None or known[0] is not machine or known[1] is not picture or known[2] is not counts:
+            whole = replace(machine, kubelet=replace(picture, refusals=counts))
+            known = self._composed = (machine, picture, counts, whole)
+        return known[3]
+
+    def refusals(self, namespace: str, name: str | None) -> dict[str, Any]:
+        """What is served of refused pods: of all, or of the one of that name."""
+        asked = None if name is None else ((namespace, name), self.watcher.store.named(namespace, name))
+        return self._running_refusals().served(self.watcher.picture.pods.facts, asked)
 
     def nrt(self) -> tuple[Object | None, str]:
         """The NodeResourceTopology as it is published, and why there is none."""
@@ -184,6 +210,34 @@ class Cluster:
         elif not published:
             missing.append("nothing is published, as asked")
         return kubelet, published, missing
+
+    def _refusal_counts(self, pods: tuple[Pod, ...] | None) -> RefusalCounts:
+        if self._refusals is not None:
+            return self._refusals.counts(pods)
+        return _NO_REFUSALS if pods is not None else _UNKNOWN_REFUSALS
+
+    def _running_refusals(self) -> RunningRefusals:
+        """Imported now: most nodes refuse no pod for weeks."""
+        if self._refusals is None:
+            from agent.refusals.running import RunningRefusals  # noqa: PLC0415
+
+            self._refusals = RunningRefusals(
+                clock=self._clock,
+                machine=self._machine,
+                picture=lambda: self.watcher.picture if self.watcher.complete else None,
+                announce=self._announcer(),
+            )
+            if self._tasks is not None:
+                self._tasks.create_task(self._refusals.run(), name="refused pods")
+        return self._refusals
+
+    def _announcer(self) -> Announce | None:
+        """What creates Events on refused pods, where that is wanted and there is an API server."""
+        if self._client is None or self._settings.explain_events != "on":
+            return None
+        from agent.publish.pod_events import RefusalAnnouncer  # noqa: PLC0415
+
+        return RefusalAnnouncer(self._client, node_name=self.node_name, clock=self._clock).announce
 
     def _sources(self, listener: PodListener) -> Sequence[PodSource]:
         """Best first."""

@@ -358,6 +358,13 @@ class Settings:
         why="what is held is not free, whoever holds it",
         shown_default="none",
     )
+    explain_events: str = _setting(
+        "off",
+        one_of("on", "off"),
+        metavar="on|off",
+        help="whether a refused pod gets an Event that says why (needs the right to create events, deploy/rbac-explain-events.yaml): one for a workload, and few in all",
+        why="no right is asked for that not everybody needs; /api/v1/refusals and the log say the same",
+    )
     label_prefix: str = _setting(
         "numascope.dev/",
         parse_label_prefix,

@@ -48,6 +48,11 @@ class Agenda:
         self._allocatable = math.inf
         self._picture = math.inf
 
+    @property
+    def pods(self) -> frozenset[PodName]:
+        """Pods that are to be looked at, now or later."""
+        return frozenset(self._pods)
+
     def look_at(self, pod: PodName, *, within: float) -> None:
         """One pod is to be looked at."""
         self._pods[pod] = min(self._pods.get(pod, math.inf), self._at(within))

@@ -122,6 +122,7 @@ class KubeletWatcher:
         self._allocations: Observed[tuple[PodAllocation, ...]] = Observed()
         self._allocatable: Observed[Allocatable] = Observed()
         self._with_init_containers: set[PodName] = set()
+        self._asked_for: frozenset[PodName] = frozenset()
         self._can_get = True
         self._gives_pool = True
         self._failing: KubeletError | None = None
@@ -160,6 +161,8 @@ class KubeletWatcher:
     def pod_refused(self, pod: Pod, *, news: bool) -> None:
         if news:
             self._agenda.read_allocatable(within=POOL_AFTER_SECONDS)
+        in_flight = (self._agenda.pods | self._asked_for) - {(pod.namespace, pod.name)}
+        self._audience.pod_refused(pod, news=news, before=self.picture, in_flight=in_flight)
 
     def _pod_moved(self, name: PodName, pod: Pod) -> None:
         """Something happened to a pod that lives."""
@@ -214,7 +217,7 @@ class KubeletWatcher:
             self._succeed()
 
     async def _ask(self, due: Due) -> None:
-        pods = due.pods
+        pods = self._asked_for = due.pods
         if due.everything or len(pods) > FEW_PODS or (pods and not self._can_get):
             await self._list()
         else:
@@ -222,6 +225,7 @@ class KubeletWatcher:
                 await self._get(name)
         self._plan_looks(pods)
         await self._files.read()
+        self._asked_for = frozenset()
         if due.allocatable:
             if pods:
                 self._draw()  # who holds what goes out before what there is

@@ -41,7 +41,7 @@ class Announcer:
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
             "metadata": {"generateName": f"{name[:200]}-", "namespace": NAMESPACE},
-            "eventTime": _micro_time(self._clock.wall()),
+            "eventTime": micro_time(self._clock.wall()),
             "type": "Warning",
             "reason": reason,
             "action": "Publishing",
@@ -65,6 +65,7 @@ class Announcer:
             log.info("no Event was created: %s", error)
 
 
-def _micro_time(seconds: float) -> str:
+def micro_time(seconds: float) -> str:
+    """An instant as Events carry it."""
     whole = int(seconds)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int((seconds - whole) * 1e6):06d}Z"

@@ -1,7 +1,7 @@
 """Which container and which resource decided that a pod was refused. Pure.
 
 By replay where the kubelet's rules can be replayed on the state just before: the pod is tried again asking for next to
-nothing of one resource after the other. Else by the figures of that state alone, which is as near as figures come.
+nothing of one resource after the other. Else by the figures of that state alone, as near as figures come.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import Protocol, Self
 
 from agent.refusals.model import NodeState, Share, Want
 from agent.refusals.wants import with_little_of
-from collectors.model.pod import Pod
+from collectors.model.pod import ContainerRole, Pod
+
+_INIT = ContainerRole.INIT.value
 
 SINGLE = "single-numa-node"
 RESTRICTED = "restricted"
@@ -71,6 +73,10 @@ class Deciding:
     kind: Kind
     resources: tuple[str, ...]
     """Of the want, those that matter"""
+    left: NodeState
+    """What there was when it came to this container: without what containers before it in the same pod took"""
+    earlier: tuple[str, ...] = ()
+    """Those containers"""
 
     def wanted(self, resource: str) -> int:
         """How much of it is asked for."""
@@ -87,6 +93,7 @@ def decide_by_rules(
     if not wants:
         return None
     want = next((each for each in wants if each.container == stopped_at), wants[-1])
+    left, earlier = _after(wants[: wants.index(want)], state)
     names = tuple(resource for resource, _ in want.amounts)
     short = tuple(
         resource
@@ -94,32 +101,31 @@ def decide_by_rules(
         if not replay.decide(_with_only(pod, want.container, names, resource)).admitted
     )
     if short:
-        return Deciding(want=want, kind=Kind.SHORT, resources=short)
+        return Deciding(want=want, kind=Kind.SHORT, resources=short, left=left, earlier=earlier)
     relief = tuple(
         resource
         for resource in names
         if replay.decide(with_little_of(pod, resource, container=want.container)).admitted
     )
-    return Deciding(want=want, kind=_together(want, state), resources=relief or names)
+    return Deciding(
+        want=want, kind=_together(want, state), resources=relief or names, left=left, earlier=earlier
+    )
 
 
-def decide_by_figures(wants: Iterable[Want], state: NodeState) -> Deciding | None:
-    """Who decided, by what was free; None where the figures would let the pod in.
-
-    Each container takes its share before the next one is looked at, from the first node that has all of it.
-    """
-    for want in wants:
+def decide_by_figures(wants: Sequence[Want], state: NodeState) -> Deciding | None:
+    """Who decided, by what was free; None where the figures would let the pod in."""
+    for position, want in enumerate(wants):
+        left, earlier = _after(wants[:position], state)
         short = tuple(
-            resource for resource, number in want.amounts if not _fits(state, state.of(resource), number)
+            resource for resource, number in want.amounts if not _fits(left, left.of(resource), number)
         )
         if short:
-            return Deciding(want=want, kind=Kind.SHORT, resources=short)
-        common = _common_nodes(want, state)
-        kind = _together(want, state)
-        if kind is Kind.WIDTH or (not common and _insists_on_one(want, state)):
-            return Deciding(want=want, kind=kind, resources=tuple(resource for resource, _ in want.amounts))
-        if common:
-            state = _less(state, want, min(common))
+            return Deciding(want=want, kind=Kind.SHORT, resources=short, left=left, earlier=earlier)
+        kind = _together(want, left)
+        apart = not _common_nodes(want, left) and _insists_on_one(want, left)
+        if kind is Kind.WIDTH or apart:
+            names = tuple(resource for resource, _ in want.amounts)
+            return Deciding(want=want, kind=kind, resources=names, left=left, earlier=earlier)
     return None
 
 
@@ -180,6 +186,18 @@ def _common_nodes(want: Want, state: NodeState) -> frozenset[int]:
         )
         common = nodes if common is None else common & nodes
     return common or frozenset()
+
+
+def _after(wants: Iterable[Want], state: NodeState) -> tuple[NodeState, tuple[str, ...]]:
+    """What is left when these containers have taken theirs, each from the first node that has all of it; and those of
+    them that did. What an init container has taken the next one takes over."""
+    took: list[str] = []
+    for want in wants:
+        common = _common_nodes(want, state)
+        if want.role != _INIT and want.container is not None and common:
+            state = _less(state, want, min(common))
+            took.append(want.container)
+    return state, tuple(took)
 
 
 def _less(state: NodeState, want: Want, node: int) -> NodeState:

@@ -87,7 +87,7 @@ def explain(
     return Explanation(
         pod=pod.name,
         cause=verdict.cause,
-        summary=_summary(found),
+        summary=_summary(found, fault),
         container=found.stopped_at if deciding is None else deciding.want.container,
         resources=_resources(found),
         wants=found.wants if deciding is None else (deciding.want,),
@@ -158,53 +158,74 @@ def _resources(found: _Found) -> tuple[str, ...]:
     return () if found.verdict.resource is None else (found.verdict.resource,)
 
 
-def _summary(found: _Found) -> str:
+def _summary(found: _Found, fault: KnownFault | None) -> str:
     verdict, deciding = found.verdict, found.deciding
     if verdict.cause is Cause.PLUGIN_AWAY:
         return (
             f"the device plugin of {verdict.resource} had no healthy device at the kubelet when the pod came"
         )
     if deciding is None:
-        wish = joined(f"{who(want)} wants {asked_for(want.amounts)}" for want in found.wants)
-        return (
-            f"{wish or 'the pod wants nothing that the kubelet takes from NUMA nodes'}; by what was free the node "
-            "could have taken it, so something that is not known here decided"
-        )
+        return _undecided(found, fault)
     if deciding.kind is Kind.SHORT:
-        return _short(found, deciding)
-    wish = asked_for(tuple((resource, deciding.wanted(resource)) for resource in _named(deciding)))
+        return _short(deciding)
+    names = _named(deciding)
+    wish = asked_for(tuple((resource, deciding.wanted(resource)) for resource in names))
     if deciding.kind is Kind.WIDTH:
         widths = joined(
-            _width(found.state, resource, deciding.wanted(resource)) for resource in _named(deciding)
+            f"{_nodes(width(found.state.of(resource), deciding.wanted(resource)))} for {_unit(resource)}"
+            for resource in names
         )
         return (
-            f"{who(deciding.want)} wants {wish}: {widths}, and policy restricted takes all from equally many"
+            f"{who(deciding.want)} wants {wish}, which takes {widths}; policy restricted takes all of it from equally "
+            "many"
         )
+    free = "; ".join(
+        f"of {_unit(resource)} {free_on(deciding.left.of(resource), deciding.wanted(resource))}"
+        for resource in names
+    )
     return (
         f"{who(deciding.want)} wants {wish} {_where(found.state)}; each could be had by itself, but nowhere together: "
-        + "; ".join(
-            f"of {_unit(resource)} {free_on(found.state.of(resource), deciding.wanted(resource))}"
-            for resource in _named(deciding)
-        )
+        f"{free}{_after(deciding)}"
+    )
+
+
+def _undecided(found: _Found, fault: KnownFault | None) -> str:
+    """What can be said where neither rules nor figures keep the pod out."""
+    wish = joined(f"{who(want)} wants {asked_for(want.amounts)}" for want in found.wants)
+    if fault is not None and wish:
+        return f"{wish}; {fault.what}"
+    if not wish:
+        return "the pod wants nothing that is known to come from NUMA nodes"
+    return (
+        f"{wish}; by what was free the node could have taken it, so something decided that is not known here"
     )
 
 
 def _named(deciding: Deciding) -> tuple[str, ...]:
-    """The resources that do not go together; one alone goes against all others."""
-    if len(deciding.resources) > 1:
+    """The resources that are spoken of: of those that do not go together one alone goes against all others."""
+    if len(deciding.resources) > 1 or deciding.kind is Kind.SHORT:
         return deciding.resources
     return tuple(resource for resource, _ in deciding.want.amounts)
 
 
-def _short(found: _Found, deciding: Deciding) -> str:
+def _short(deciding: Deciding) -> str:
     sentences: list[str] = []
     for resource in deciding.resources:
         wanted = deciding.wanted(resource)
-        wish = f"{who(deciding.want)} wants {amount(resource, wanted)}"
-        if sentences:
-            wish = f"and {amount(resource, wanted)}"
-        sentences.append(f"{wish}{_too_little(found.state, resource, wanted)}")
-    return ", ".join(sentences)
+        wish = (
+            f"and {amount(resource, wanted)}"
+            if sentences
+            else f"{who(deciding.want)} wants {amount(resource, wanted)}"
+        )
+        sentences.append(f"{wish}{_too_little(deciding.left, resource, wanted)}")
+    return ", ".join(sentences) + _after(deciding)
+
+
+def _after(deciding: Deciding) -> str:
+    """Who of the same pod took some before."""
+    if not deciding.earlier:
+        return ""
+    return f", once {'container' if len(deciding.earlier) == 1 else 'containers'} {joined(deciding.earlier)} had theirs"
 
 
 def _too_little(state: NodeState, resource: str, wanted: int) -> str:
@@ -230,12 +251,10 @@ def _where(state: NodeState) -> str:
     return "on one NUMA node" if state.topology_policy == SINGLE else "on the same NUMA nodes"
 
 
-def _width(state: NodeState, resource: str, wanted: int) -> str:
-    needed = width(state.of(resource), wanted)
-    nodes = "an unknown number of NUMA nodes" if needed is None else f"{needed} NUMA node{'s' * (needed > 1)}"
-    return (
-        f"the {_unit(resource)} need {nodes}" if resource == CPU else f"the {_unit(resource)} needs {nodes}"
-    )
+def _nodes(number: int | None) -> str:
+    if number is None:
+        return "more NUMA nodes than there are"
+    return f"{number} NUMA node{'s' * (number > 1)}"
 
 
 def _unit(resource: str) -> str:

@@ -1,13 +1,12 @@
 """Refused pods of the running agent: counts each, keeps the stories, has them explained, and announces them.
 
 A refused pod costs next to nothing when it comes: it is counted and noted with the picture of that moment, which is
-there already. Explaining is done afterwards, one at a time and not often, in a thread, and once for a workload: of 300
+there already. Explaining is done afterwards, one at a time and not often, and once for a workload: of 300
 pods of a ReplicaSet the first is explained, and one a minute while they go on.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -65,8 +64,8 @@ class _Pending:
     """None where it had been refused before we looked"""
 
 
-Explain = Callable[[Pod, KubeletPicture, Circumstances, float], Explanation]
-"""Works out an explanation from a picture as of that time; blocks."""
+Explain = Callable[[Pod, KubeletPicture, Circumstances, float], Awaitable[Explanation]]
+"""Works out an explanation from a picture as of that time."""
 
 Announce = Callable[[Pod, Story, Explanation], Awaitable[None]]
 """Tells the cluster."""
@@ -145,9 +144,7 @@ class RefusalKeeper:
             hindsight=moment is None,
         )
         try:
-            explanation = await asyncio.to_thread(
-                self._explain, pending.pod, picture, circumstances, pending.at
-            )
+            explanation = await self._explain(pending.pod, picture, circumstances, pending.at)
         except Exception:
             # Like a collector's: a defect in here must not take the agent along.
             log.exception("a refused pod could not be explained; this is a defect, please report it")

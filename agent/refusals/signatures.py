@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.placement.model import CPU, MEMORY
+from agent.placement.model import CPU, HUGEPAGES, MEMORY
 from agent.refusals.classify import Cause, Verdict
 from agent.refusals.deciding import RESTRICTED, SINGLE, width
 from agent.refusals.model import KnownFault, NodeState, Want
@@ -106,30 +106,48 @@ def _init_elsewhere(case: Case) -> bool:
     )
 
 
+def _memory_types(case: Case) -> list[str]:
+    """Memory and hugepages that the pod asks for and that the memory manager gives."""
+    if case.verdict.cause not in (Cause.MEMORY, Cause.ALIGNMENT) or case.state.topology_policy == SINGLE:
+        return []
+    return sorted(
+        resource
+        for resource in {name for want in case.wants for name, _ in want.amounts}
+        if (resource == MEMORY or resource.startswith(HUGEPAGES)) and case.state.of(resource)
+    )
+
+
 def _nodes_joined(case: Case) -> bool:
     """Memory that would fit one node is refused, because that node is given from together with others."""
-    wanted = case.most(MEMORY, init=False)
     joined = {node for group in case.state.groups for node in group}
+    return any(_only_in(joined, case, resource) for resource in _memory_types(case))
+
+
+def _only_in(joined: set[int], case: Case, resource: str) -> bool:
+    wanted = case.most(resource, init=False)
     roomy = [
         share.node
-        for share in case.state.of(MEMORY)
+        for share in case.state.of(resource)
         if share.node is not None and (share.free or 0) >= wanted > 0
     ]
-    return _about_memory(case) and bool(roomy) and all(node in joined for node in roomy)
+    return bool(roomy) and all(node in joined for node in roomy)
 
 
 def _nodes_apart(case: Case) -> bool:
     """Memory that needs several nodes is refused, because pods hold memory of one of them alone."""
-    wanted = case.most(MEMORY, init=False)
-    shares = [share for share in case.state.of(MEMORY) if share.node is not None]
-    needed = width(shares, wanted) or 1
+    return any(_needs_others(case, resource) for resource in _memory_types(case))
+
+
+def _needs_others(case: Case, resource: str) -> bool:
+    wanted = case.most(resource, init=False)
     joined = {node for group in case.state.groups for node in group}
-    alone = any(share.holders for share in shares if share.node not in joined)
-    return _about_memory(case) and needed > 1 and alone and sum(case.free(MEMORY)) >= wanted
-
-
-def _about_memory(case: Case) -> bool:
-    return case.verdict.cause in (Cause.MEMORY, Cause.ALIGNMENT) and case.state.memory_policy == "Static"
+    alone = any(
+        share.holders and share.node not in joined
+        for kind in (MEMORY, resource)
+        for share in case.state.of(kind)
+        if share.node is not None
+    )
+    return alone and max(case.free(resource), default=0) < wanted <= sum(case.free(resource))
 
 
 def _restricted_insists(case: Case) -> bool:

@@ -11,6 +11,7 @@ from typing import Never
 from collectors.model.kubelet import Allocatable, KubeletCheckpoints, PodAllocation
 from collectors.model.kubelet_config import KubeletConfig
 from collectors.model.pod import Pod
+from collectors.model.refusals import RefusalCounts
 from collectors.model.snapshot import Observed
 from collectors.parse import IdSet
 
@@ -31,6 +32,8 @@ class KubeletPicture:
     checkpoints: KubeletCheckpoints | None = None
     """Read after the list of pods, so that nobody is listed whom they do not have yet. None where the kubelet's state
     files are not mounted"""
+    refusals: RefusalCounts | None = None
+    """Pods that the kubelet refused; None where nobody counts them, as in a command"""
     own_cpus: IdSet | None = None
     """The kubelet's shared pool, as far as our own process knows it: Cpus_allowed_list, which in a pod without exclusive
     CPUs is that pool, late by the kubelet's reconcile period (10 s by default), and what pods have given back since.

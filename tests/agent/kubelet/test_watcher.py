@@ -35,6 +35,7 @@ from collectors.kubelet.errors import (
 )
 from collectors.model.kubelet import Allocatable, PodAllocation
 from collectors.model.kubelet_config import KubeletConfig
+from collectors.model.kubelet_picture import KubeletPicture
 from collectors.model.pod import ContainerRole, ContainerState, Pod
 from collectors.parse import IdSet
 from tests.agent.kubelet.building import STATIC, asks, listed, told
@@ -146,6 +147,7 @@ class Scene:
         self.configz = FakeConfigz()
         self.clock = FakeClock()
         self.changes = self.seconds = 0
+        self.refused: list[tuple[str, bool, list[str], frozenset[tuple[str, str]]]] = []
         self.own_cpus: IdSet | None = None
         self.folder = folder
         self.start_kubelet()
@@ -165,6 +167,12 @@ class Scene:
 
     def picture_changed(self) -> None:
         self.changes += 1
+
+    def pod_refused(
+        self, pod: Pod, *, news: bool, before: KubeletPicture, in_flight: frozenset[tuple[str, str]]
+    ) -> None:
+        held = [each.name for each in before.allocations.facts or ()]
+        self.refused.append((pod.name, news, held, in_flight))
 
     def second_passed(self) -> None:
         self.seconds += 1
@@ -416,11 +424,28 @@ async def test_a_refusal_reads_the_pool_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_refusal_is_told_with_what_was_known_just_before_and_who_had_just_come(
+    tmp_path: Path,
+) -> None:
+    async with watching(tmp_path, listed("web", 1, 2), pods=(told("web"),)) as scene:
+        await scene.quiet()
+        refused = replace(told("no", phase="Failed"), message="Pod was rejected: no devices")
+        scene.store.put(told("new", asks(cpus=1)))
+        scene.store.put(refused)
+        assert scene.refused == [("no", True, ["web"], frozenset({("default", "new")}))]
+        scene.kubelet.has(listed("web", 1, 2), listed("new", 3))
+        await scene.quiet()
+        scene.store.put(replace(refused, uid="another"))
+        assert scene.refused[1:] == [("no", True, ["new", "web"], frozenset())]
+
+
+@pytest.mark.asyncio
 async def test_a_refusal_from_before_our_start_is_no_news(tmp_path: Path) -> None:
     refused = replace(told("no", phase="Failed"), message="Pod was rejected: no devices")
     async with watching(tmp_path, pods=(refused,)) as scene:
         await scene.clock.advance(0.1)
         assert (scene.watcher.complete, scene.held()) == (True, {})
+        assert [news for _, news, _, _ in scene.refused] == [False]
 
 
 @pytest.mark.asyncio
