@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from agent.admission.cpu_options import CpuOptions
 from agent.admission.cpu_topology import CpuMask, CpuTopology, Parts, ascending
 
 
@@ -26,25 +27,14 @@ class EndlessSearchError(CpuShortageError):
 class Taking:
     """One assignment under way: what is free, what has been taken, how many are still wanted."""
 
-    __slots__ = ("by_cache", "free", "spread", "taken", "topology", "wanted")
+    __slots__ = ("free", "options", "taken", "topology", "wanted")
 
-    def __init__(
-        self,
-        topology: CpuTopology,
-        free: CpuMask,
-        wanted: int,
-        *,
-        spread: bool = False,
-        by_cache: bool = False,
-    ) -> None:
+    def __init__(self, topology: CpuTopology, free: CpuMask, wanted: int, options: CpuOptions) -> None:
         self.topology = topology
         self.free = free & topology.cpus
         self.wanted = wanted
         self.taken = 0
-        self.spread = spread
-        """distribute-cpus-across-cores: no whole cores, and single CPUs by their ids within a socket"""
-        self.by_cache = by_cache
-        """prefer-align-cpus-by-uncorecache"""
+        self.options = options
 
     @property
     def satisfied(self) -> bool:
@@ -101,7 +91,7 @@ class Taking:
     def single_cpus(self) -> list[int]:
         """Free CPUs: core by core, or, spread over cores, by their ids within each socket."""
         topology = self.topology
-        if self.spread:
+        if self.options.spread_cores:
             return [
                 cpu for socket in self.sockets() for cpu in ascending(self.free & topology.sockets[socket])
             ]
@@ -128,22 +118,9 @@ def shortage(wanted: int, free: CpuMask) -> CpuShortageError:
     return CpuShortageError(message)
 
 
-def take_packed(
-    topology: CpuTopology, free: CpuMask, wanted: int, *, spread: bool = False, by_cache: bool = False
-) -> CpuMask:
-    """`wanted` CPUs out of `free`, packed.
-
-    Args:
-        topology: the machine.
-        free: CPUs that may be taken.
-        wanted: how many; nothing is taken for 0 or less.
-        spread: distribute-cpus-across-cores.
-        by_cache: prefer-align-cpus-by-uncorecache.
-
-    Raises:
-        CpuShortageError: fewer are free.
-    """
-    taking = Taking(topology, free, wanted, spread=spread, by_cache=by_cache)
+def take_packed(topology: CpuTopology, free: CpuMask, wanted: int, options: CpuOptions) -> CpuMask:
+    """`wanted` CPUs out of `free`, packed; nothing for 0 or less. Raises CpuShortageError where fewer are free."""
+    taking = Taking(topology, free, wanted, options)
     if wanted > taking.free.bit_count():
         raise shortage(wanted, free)
     for step in (_take_outer, _take_inner, _take_by_cache, _take_cores, _take_single_cpus):
@@ -170,7 +147,7 @@ def _take_sockets_or_nodes(taking: Taking, *, nodes: bool) -> None:
 
 
 def _take_cores(taking: Taking) -> None:
-    if not taking.spread:
+    if not taking.options.spread_cores:
         topology = taking.topology
         taking.take_untouched(taking.cores(), topology.cores, lambda _: topology.cpus_per_core)
 
@@ -185,7 +162,7 @@ def _take_single_cpus(taking: Taking) -> None:
 def _take_by_cache(taking: Taking) -> None:
     """Whole caches while at least a cache's worth is wanted, then all that is left from one cache that can give it."""
     topology = taking.topology
-    for cache in taking.caches() if taking.by_cache else ():
+    for cache in taking.caches() if taking.options.by_cache else ():
         if taking.wanted >= topology.cpus_per_cache:
             taking.take_untouched(
                 taking.caches(), topology.caches, lambda each: topology.caches[each].bit_count()
@@ -200,14 +177,15 @@ def _take_rest_from_cache(taking: Taking, cache: int) -> None:
     """Takes what is left to take from the lowest cores of this cache, if that comes out exactly.
 
     Cores that are partly taken count as cores: where such a one is among the lowest, the cache is passed over although
-    it may have enough. For an odd number one CPU, the highest, is left out.
+    it may have enough. For an odd number one CPU, the highest, is left out; before 1.34 such a number never came out.
     """
     topology = taking.topology
     lowest = _lowest_cores(taking, cache)
     free = 0
     for core in lowest:
         free |= topology.cores[core] & taking.free
-    if taking.wanted % 2 and topology.cpus_per_core > 1 and free.bit_count() > taking.wanted:
+    odd = taking.wanted % 2 and topology.cpus_per_core > 1 and taking.options.odd_from_cache
+    if odd and free.bit_count() > taking.wanted:
         free &= ~(1 << free.bit_length() - 1)
     if free.bit_count() == taking.wanted:
         taking.take(free)
@@ -215,6 +193,8 @@ def _take_rest_from_cache(taking: Taking, cache: int) -> None:
 
 def _lowest_cores(taking: Taking, cache: int) -> list[int]:
     topology = taking.topology
-    needed = -(-taking.wanted // topology.cpus_per_core)
+    needed = taking.wanted // topology.cpus_per_core
+    if taking.options.odd_from_cache and taking.wanted % topology.cpus_per_core:
+        needed += 1
     within = taking.free & topology.caches[cache]
     return sorted(core for core, cpus in topology.cores.items() if cpus & within)[:needed]

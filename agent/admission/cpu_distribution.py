@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.admission.cpu_assignment import CpuShortageError, EndlessSearchError, Taking, shortage, take_packed
+from agent.admission.cpu_options import CpuOptions
 from agent.admission.cpu_topology import CpuMask, CpuTopology
 
 
@@ -42,52 +43,37 @@ class _Choice:
     in_one_socket: bool
 
 
-def take_distributed(
-    topology: CpuTopology,
-    free: CpuMask,
-    wanted: int,
-    *,
-    group: int,
-    spread: bool = False,
-    by_socket: bool = False,
-) -> CpuMask:
-    """`wanted` CPUs out of `free`, in even shares.
-
-    Args:
-        topology: the machine.
-        free: CPUs that may be taken.
-        wanted: how many; nothing is taken for 0 or less.
-        group: CPUs that go together: those of a core with full-pcpus-only, else 1.
-        spread: distribute-cpus-across-cores.
-        by_socket: align-by-socket: nodes of one socket go before nodes of several.
+def take_distributed(topology: CpuTopology, free: CpuMask, wanted: int, options: CpuOptions) -> CpuMask:
+    """`wanted` CPUs out of `free`, in even shares; nothing for 0 or less.
 
     Raises:
         CpuShortageError: fewer are free, or the kubelet's own arithmetic fails.
         EndlessSearchError: the kubelet would never come to an end.
     """
+    group = topology.cpus_per_core if options.whole_cores else 1
     if wanted % group:
-        return take_packed(topology, free, wanted, spread=spread)
-    taking = Taking(topology, free, wanted, spread=spread)
+        return take_packed(topology, free, wanted, options)
+    taking = Taking(topology, free, wanted, options)
     if taking.satisfied:
         return 0
     if wanted > taking.free.bit_count():
         raise shortage(wanted, free)
-    search = _Search(taking, group=group, by_socket=by_socket)
+    search = _Search(taking, group)
     for size in search.sizes():
         choice = search.best(size)
         if choice is not None:
             return _take_shares(taking, choice, group)
-    return take_packed(topology, free, wanted, spread=spread)
+    return take_packed(topology, free, wanted, options)
 
 
 class _Search:
     """Looks for the most even choice of nodes."""
 
-    def __init__(self, taking: Taking, *, group: int, by_socket: bool) -> None:
+    def __init__(self, taking: Taking, group: int) -> None:
         self.topology = taking.topology
         self.wanted = taking.wanted
         self.group = group
-        self.by_socket = by_socket
+        self.by_socket = taking.options.by_socket and taking.options.shares_mind_sockets
         self.nodes = taking.nodes()
         self.cpus = {node: taking.topology.nodes[node] & taking.free for node in self.nodes}
         self.free = {node: cpus.bit_count() for node, cpus in self.cpus.items()}
@@ -198,7 +184,10 @@ class _Search:
 def _take_shares(taking: Taking, choice: _Choice, group: int) -> CpuMask:
     nodes = taking.topology.nodes
     share = taking.wanted // len(choice.nodes) // group * group
-    share = min(share, *((nodes[node] & taking.free).bit_count() // group * group for node in choice.nodes))
+    if taking.options.shares_mind_sockets:
+        share = min(
+            share, *((nodes[node] & taking.free).bit_count() // group * group for node in choice.nodes)
+        )
     rest = taking.wanted - share * len(choice.nodes)
     for node in choice.nodes:
         _take_from(taking, node, share)
@@ -218,9 +207,10 @@ def _take_shares(taking: Taking, choice: _Choice, group: int) -> CpuMask:
 
 
 def _take_from(taking: Taking, node: int, wanted: int) -> None:
-    taking.take(
-        take_packed(taking.topology, taking.topology.nodes[node] & taking.free, wanted, spread=taking.spread)
-    )
+    """Takes so many of the node's CPUs; none where it has fewer, which before 1.37 could be."""
+    cpus = taking.topology.nodes[node] & taking.free
+    if wanted <= cpus.bit_count():
+        taking.take(take_packed(taking.topology, cpus, wanted, taking.options))
 
 
 def choices(ids: Sequence[int], size: int) -> Iterator[list[int]]:

@@ -15,10 +15,10 @@ from collections.abc import Iterable
 from agent.admission.cpu_assignment import CpuShortageError, EndlessSearchError, take_packed
 from agent.admission.cpu_distribution import take_distributed
 from agent.admission.cpu_hints import cpu_hints
+from agent.admission.cpu_options import CpuOptions
 from agent.admission.cpu_requests import EmptySharedPoolError, check_shared_pool, exclusive_cpus, pod_cpus
 from agent.admission.cpu_topology import (
     CpuMask,
-    CpuTopology,
     derive_topology,
     ids_of_mask,
     mask_of_cpus,
@@ -36,6 +36,12 @@ from agent.admission.model import (
     Settings,
 )
 from agent.admission.requirements import has_pod_level_resources
+from agent.admission.versions import (
+    CPU_PASSES_OVER_WHOLE_PODS,
+    CPU_PASSES_OVER_WHOLE_PODS_WITHOUT_GATE,
+    POD_LEVEL_RESOURCE_MANAGERS,
+    POD_LEVEL_RESOURCES,
+)
 from collectors.model.pod import ContainerRole, Pod, PodContainer
 from collectors.parse import IdSet
 
@@ -79,17 +85,18 @@ class StaticCpus:
 
     def __init__(self, machine: Machine, settings: Settings) -> None:
         self._topology = derive_topology(machine)
-        self._settings = settings
-        self._reserved = _reserved(self._topology, settings)
+        self._options = CpuOptions.of(settings)
+        self._strict = settings.strict_cpu_reservation
+        self._reserved = self._find_reserved(settings)
         self._kept_from_whole_cores = touching(self._topology.cores, self._reserved)
-        self._pod_level = {"PodLevelResources", "PodLevelResourceManagers"} <= settings.gates
+        self._manages_whole_pods = {POD_LEVEL_RESOURCES, POD_LEVEL_RESOURCE_MANAGERS} <= settings.gates
+        self._passes_over_whole_pods = not self._manages_whole_pods and _passes_over_whole_pods(settings)
         self.reserved = ids_of_mask(self._reserved)
 
     @property
     def untouched_pool(self) -> IdSet:
         """The shared pool of a node on which nobody holds CPUs yet."""
-        strict = self._settings.strict_cpu_reservation
-        return ids_of_mask(self._topology.cpus & ~self._reserved if strict else self._topology.cpus)
+        return ids_of_mask(self._topology.cpus & ~self._reserved if self._strict else self._topology.cpus)
 
     def hints(self, books: Books, pod: Pod, container: PodContainer) -> Hints:
         """From which nodes the container's CPUs could come. For one that has them already, from which they did: with
@@ -128,9 +135,10 @@ class StaticCpus:
         if not wanted:
             return books
         held = books.cpus.get((pod.uid, container.name))
+        if held is None or not self._options.keep_half_cores:
+            self._check_whole_cores(books, wanted)
         if held is None:
             again = mask_of_cpus(books.reusable_cpus.get(pod.uid, _NO_CPUS))
-            self._check_whole_cores(books, wanted)
             held = ids_of_mask(self._take_near(books, wanted, hint, again=again))
             books = dataclasses.replace(
                 books,
@@ -169,7 +177,7 @@ class StaticCpus:
         gone = {uid for uid, _ in books.cpus} - living
         if not gone:
             return books
-        whole = books.pod_cpus if self._pod_level else {}
+        whole = books.pod_cpus if self._manages_whole_pods else {}
         freed = _NO_CPUS.union(
             *(cpus for (uid, _), cpus in books.cpus.items() if uid in gone and uid not in whole),
             *(cpus for uid, cpus in whole.items() if uid in gone),
@@ -190,36 +198,36 @@ class StaticCpus:
         return exclusive_cpus(pod, container, pod_level=self._manages_whole(pod))
 
     def _manages_whole(self, pod: Pod) -> bool:
-        return self._pod_level and has_pod_level_resources(pod)
+        return self._manages_whole_pods and has_pod_level_resources(pod)
 
     def _passed_over(self, pod: Pod) -> bool:
         """Whether the pod asks for resources as a whole and these are not managed: it then runs in the shared pool."""
-        return not self._pod_level and has_pod_level_resources(pod)
+        return not self._manages_whole_pods and has_pod_level_resources(pod)
 
     def _available(self, books: Books) -> CpuMask:
         return mask_of_cpus(books.shared_cpus) & ~self._reserved
 
     def _rule(self, wanted: int, *, free: CpuMask, again: CpuMask = 0) -> HintRule:
         return cpu_hints(
-            self._topology, free=free, again=again, wanted=wanted, by_socket=self._settings.align_by_socket
+            self._topology, free=free, again=again, wanted=wanted, by_socket=self._options.by_socket
         )
 
     def _check_whole_cores(self, books: Books, wanted: int) -> None:
         """full-pcpus-only: refuses a request that is no number of whole cores, or that only half-reserved ones could
         fill. CPUs that an init container leaves do not count as free here."""
-        if not self._settings.full_pcpus_only:
+        if not self._options.whole_cores:
             return
         per_core = self._topology.cpus_per_core
         free = (mask_of_cpus(books.shared_cpus) & ~self._kept_from_whole_cores).bit_count()
-        if wanted % per_core:
+        if wanted % per_core == 0 and wanted <= free:
+            return
+        if wanted % per_core or not (free or self._options.tell_no_free_cores):
             cause = f"requested {wanted} cpus not multiple cpus per core = {per_core}"
-        elif wanted > free:
+        else:
             cause = (
                 f"not enough free physical CPUs: available physical CPUs = {free}, "
                 f"requested CPUs = {wanted}, CPUs per core = {per_core}"
             )
-        else:
-            return
         raise AllocationError("SMTAlignmentError", f"SMT Alignment Error: {cause}")
 
     def _take_near(self, books: Books, wanted: int, hint: Hint, *, again: CpuMask = 0) -> CpuMask:
@@ -230,8 +238,8 @@ class StaticCpus:
             taken = 0
             if hint.nodes is not None:
                 near = usable & self._near(hint.nodes)
-                taken = _take(self._topology, self._settings, near, min(wanted, near.bit_count()))
-            return taken | _take(self._topology, self._settings, usable & ~taken, wanted - taken.bit_count())
+                taken = self._take(near, min(wanted, near.bit_count()))
+            return taken | self._take(usable & ~taken, wanted - taken.bit_count())
         except CpuShortageError as error:
             raise _refusal(error) from error
 
@@ -239,7 +247,19 @@ class StaticCpus:
         """The CPUs of these nodes, with align-by-socket those of their sockets."""
         topology = self._topology
         cpus = _union(mask for node, mask in topology.nodes.items() if nodes >> node & 1)
-        return touching(topology.sockets, cpus) if self._settings.align_by_socket else cpus
+        return touching(topology.sockets, cpus) if self._options.by_socket else cpus
+
+    def _take(self, free: CpuMask, wanted: int) -> CpuMask:
+        take = take_distributed if self._options.share_nodes else take_packed
+        return take(self._topology, free, wanted, self._options)
+
+    def _find_reserved(self, settings: Settings) -> CpuMask:
+        if settings.reserved_cpus:
+            return mask_of_cpus(settings.reserved_cpus)
+        try:
+            return self._take(self._topology.cpus, settings.reserved_cpu_count)
+        except CpuShortageError:  # with such a reservation the kubelet does not start
+            return self._topology.cpus
 
     def _divided(self, pod: Pod, whole: CpuMask) -> dict[str, CpuMask]:
         shares: dict[str, CpuMask] = {}
@@ -247,7 +267,7 @@ class StaticCpus:
         for container in pod.containers:
             wanted = self._exclusive(pod, container)
             if wanted:
-                shares[container.name] = _take(self._topology, self._settings, pool, wanted)
+                shares[container.name] = self._take(pool, wanted)
             if container.role is ContainerRole.INIT:
                 shares.setdefault(container.name, pool)
             else:
@@ -255,24 +275,11 @@ class StaticCpus:
         return {container.name: shares.get(container.name, pool) for container in pod.containers}
 
 
-def _reserved(topology: CpuTopology, settings: Settings) -> CpuMask:
-    if settings.reserved_cpus:
-        return mask_of_cpus(settings.reserved_cpus)
-    try:
-        return _take(topology, settings, topology.cpus, settings.reserved_cpu_count)
-    except CpuShortageError:  # with such a reservation the kubelet does not start
-        return topology.cpus
-
-
-def _take(topology: CpuTopology, settings: Settings, free: CpuMask, wanted: int) -> CpuMask:
-    spread = settings.distribute_cpus_across_cores
-    if not settings.distribute_cpus_across_numa:
-        by_cache = settings.prefer_align_cpus_by_uncorecache
-        return take_packed(topology, free, wanted, spread=spread, by_cache=by_cache)
-    group = topology.cpus_per_core if settings.full_pcpus_only else 1
-    return take_distributed(
-        topology, free, wanted, group=group, spread=spread, by_socket=settings.align_by_socket
-    )
+def _passes_over_whole_pods(settings: Settings) -> bool:
+    """Whether pods with resources of their own get nothing, as long as nobody manages these."""
+    if POD_LEVEL_RESOURCES in settings.gates:
+        return CPU_PASSES_OVER_WHOLE_PODS.holds(settings.version)
+    return CPU_PASSES_OVER_WHOLE_PODS_WITHOUT_GATE.holds(settings.version)
 
 
 def _held(books: Books, pod: Pod) -> dict[str, IdSet]:

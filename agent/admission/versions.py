@@ -30,6 +30,18 @@ SUPPLEMENTAL_GROUPS_POLICY = Switch(since=(1, 33))
 """Pods that want their supplemental groups strictly are refused where the runtime cannot do it"""
 DEVICE_HINTS_OF_DEVICE_NODES = Switch(since=(1, 36))
 """A resource's hints are made of nodes on which it has devices, not of all nodes of the machine"""
+CPU_TELLS_NO_FREE_CORES = Switch(since=(1, 32))
+"""With full-pcpus-only and no core free at all, the message says so, rather than that the request is no number of cores"""
+CPU_ODD_NUMBER_FROM_CACHE = Switch(since=(1, 34))
+"""With prefer-align-cpus-by-uncorecache, an odd number of threads can come from one cache"""
+CPU_PASSES_OVER_WHOLE_PODS = Switch(since=(1, 34))
+"""The CPU manager gives nothing to pods with resources of their own, rather than look at their containers only"""
+CPU_PASSES_OVER_WHOLE_PODS_WITHOUT_GATE = Switch(since=(1, 36))
+"""It does so where the gate PodLevelResources is off, too"""
+CPU_SHARES_MIND_SOCKETS = Switch(since=(1, 37))
+"""distribute-cpus-across-numa heeds align-by-socket, and wants no larger share from a node than that has"""
+CPU_KEEPS_HALF_CORES = Switch(since=(1, 37))
+"""A container that has its CPUs already is not asked again whether they are whole cores"""
 MEMORY_MINDS_GROUPS_AT_LAST = Switch(since=(1, 32))
 """The memory manager takes a last look at groups before it gives memory from several nodes"""
 MEMORY_PASSES_OVER_WHOLE_PODS = Switch(since=(1, 34))

@@ -3,19 +3,21 @@ from __future__ import annotations
 import pytest
 
 from agent.admission.cpu_assignment import CpuShortageError, take_packed
+from agent.admission.cpu_options import CpuOptions
 from agent.admission.cpu_topology import derive_topology, ids_of_mask, mask_of_cpus
 from agent.admission.model import Machine
 from collectors.parse import format_id_list, parse_id_list
 from tests.agent.admission.cpu_builders import irregular, machine
 
+PLAIN = CpuOptions()
+SPREAD = CpuOptions(spread_cores=True)
+BY_CACHE = CpuOptions(by_cache=True)
 TWO_SOCKETS = machine(sockets=2, cores=4)  # cores 0-3 and 4-7, second threads 8-11 and 12-15
 
 
-def taken(which: Machine, free: str, wanted: int, *, spread: bool = False, by_cache: bool = False) -> str:
+def taken(which: Machine, free: str, wanted: int, options: CpuOptions = PLAIN) -> str:
     cpus = mask_of_cpus(parse_id_list(free))
-    return format_id_list(
-        ids_of_mask(take_packed(derive_topology(which), cpus, wanted, spread=spread, by_cache=by_cache))
-    )
+    return format_id_list(ids_of_mask(take_packed(derive_topology(which), cpus, wanted, options)))
 
 
 def test_whole_cores_come_before_single_threads() -> None:
@@ -52,12 +54,12 @@ def test_a_numa_node_of_two_sockets_is_taken_before_sockets() -> None:
 
 
 def test_spread_over_cores_takes_the_lowest_ids_and_no_whole_cores() -> None:
-    assert taken(TWO_SOCKETS, "0-15", 4, spread=True) == "0-3"
-    assert taken(TWO_SOCKETS, "0-15", 6, spread=True) == "0-3,8-9"
+    assert taken(TWO_SOCKETS, "0-15", 4, SPREAD) == "0-3"
+    assert taken(TWO_SOCKETS, "0-15", 6, SPREAD) == "0-3,8-9"
 
 
 def test_spread_over_cores_still_takes_whole_sockets() -> None:
-    assert taken(TWO_SOCKETS, "1-15", 9, spread=True) == "1,4-7,12-15"
+    assert taken(TWO_SOCKETS, "1-15", 9, SPREAD) == "1,4-7,12-15"
 
 
 def test_without_hyperthreading_single_cpus_are_whole_cores() -> None:
@@ -79,22 +81,22 @@ class TestByUncoreCache:
     TWO_CACHES_HT = machine(cores=4, caches=2)  # caches {0-1,4-5} and {2-3,6-7}
 
     def test_a_request_as_large_as_a_cache_gets_a_whole_one(self) -> None:
-        assert taken(self.FOUR_CACHES, "1-15", 4, by_cache=True) == "4-7"
+        assert taken(self.FOUR_CACHES, "1-15", 4, BY_CACHE) == "4-7"
 
     def test_what_exceeds_whole_caches_comes_from_one_more(self) -> None:
-        assert taken(self.FOUR_CACHES, "1-15", 6, by_cache=True) == "1-2,4-7"
+        assert taken(self.FOUR_CACHES, "1-15", 6, BY_CACHE) == "1-2,4-7"
 
     def test_a_small_request_comes_from_the_first_cache_that_can_give_it_all(self) -> None:
-        assert taken(self.FOUR_CACHES, "3-15", 3, by_cache=True) == "4-6"
+        assert taken(self.FOUR_CACHES, "3-15", 3, BY_CACHE) == "4-6"
 
     def test_an_odd_request_leaves_the_highest_thread_of_its_last_core(self) -> None:
-        assert taken(self.TWO_CACHES_HT, "0-7", 3, by_cache=True) == "0-1,4"
+        assert taken(self.TWO_CACHES_HT, "0-7", 3, BY_CACHE) == "0-1,4"
 
     def test_a_cache_whose_lowest_core_is_half_taken_is_passed_over(self) -> None:
-        assert taken(self.TWO_CACHES_HT, "1-7", 2, by_cache=True) == "2,6"
+        assert taken(self.TWO_CACHES_HT, "1-7", 2, BY_CACHE) == "2,6"
 
     def test_where_no_cache_can_give_it_all_cores_are_taken_as_without_the_option(self) -> None:
-        assert taken(self.FOUR_CACHES, "0-2,4-6,8-10,12-14", 4, by_cache=True) == "0-2,4"
+        assert taken(self.FOUR_CACHES, "0-2,4-6,8-10,12-14", 4, BY_CACHE) == "0-2,4"
 
 
 class TestUnevenParts:

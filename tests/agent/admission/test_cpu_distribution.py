@@ -6,19 +6,22 @@ from hypothesis import strategies as st
 
 from agent.admission.cpu_assignment import CpuShortageError, EndlessSearchError
 from agent.admission.cpu_distribution import choices, standard_deviation, take_distributed
+from agent.admission.cpu_options import CpuOptions
 from agent.admission.cpu_topology import derive_topology, ids_of_mask, mask_of_cpus
 from agent.admission.model import Machine
 from collectors.parse import format_id_list, parse_id_list
 from tests.agent.admission.cpu_builders import machine
 
+PLAIN = CpuOptions()
+WHOLE_CORES = CpuOptions(whole_cores=True)
 TWO_NODES = machine(sockets=2, cores=4)  # node 0: 0-3,8-11; node 1: 4-7,12-15
 FOUR_NODES = machine(sockets=2, nodes=4, cores=4, threads=1)  # four CPUs each
 EIGHT_NODES = machine(sockets=8, cores=4, threads=1)
 
 
-def taken(which: Machine, free: str, wanted: int, *, group: int = 1, by_socket: bool = False) -> str:
+def taken(which: Machine, free: str, wanted: int, options: CpuOptions = PLAIN) -> str:
     cpus = mask_of_cpus(parse_id_list(free))
-    found = take_distributed(derive_topology(which), cpus, wanted, group=group, by_socket=by_socket)
+    found = take_distributed(derive_topology(which), cpus, wanted, options)
     return format_id_list(ids_of_mask(found))
 
 
@@ -35,11 +38,11 @@ def test_one_that_cannot_be_shared_comes_from_the_node_that_has_more_left() -> N
 
 
 def test_whole_cores_are_shared_whole() -> None:
-    assert taken(TWO_NODES, "0-15", 10, group=2) == "0-2,4-5,8-10,12-13"
+    assert taken(TWO_NODES, "0-15", 10, WHOLE_CORES) == "0-2,4-5,8-10,12-13"
 
 
 def test_a_request_that_is_no_number_of_whole_cores_is_packed() -> None:
-    assert taken(TWO_NODES, "0-15", 9, group=2) == "0-4,8-11"
+    assert taken(TWO_NODES, "0-15", 9, WHOLE_CORES) == "0-4,8-11"
 
 
 def test_among_single_nodes_the_one_that_leaves_the_machine_most_even_wins() -> None:
@@ -49,7 +52,7 @@ def test_among_single_nodes_the_one_that_leaves_the_machine_most_even_wins() -> 
 def test_with_align_by_socket_two_nodes_of_one_socket_win_over_a_more_even_choice() -> None:
     free = "0-2,4-6,8-11,12-15"
     assert taken(FOUR_NODES, free, 6) == "8-10,12-14"
-    assert taken(FOUR_NODES, "0-3,4-5,8-11,12-13", 6, by_socket=True) == "0-5"
+    assert taken(FOUR_NODES, "0-3,4-5,8-11,12-13", 6, CpuOptions(by_socket=True)) == "0-5"
 
 
 def test_nothing_wanted_takes_nothing() -> None:
@@ -71,7 +74,7 @@ def test_nodes_with_half_a_core_free_keep_the_kubelet_searching_for_ever() -> No
         sockets=4, cores=3
     )  # two nodes are left with three CPUs each, and six are wanted from them
     with pytest.raises(EndlessSearchError):
-        taken(four_nodes, "1-2,4-5,8,10-23", 14, group=2)
+        taken(four_nodes, "1-2,4-5,8,10-23", 14, WHOLE_CORES)
 
 
 class TestChoices:
