@@ -156,13 +156,18 @@ def test_the_stream_of_pods_is_cut_again_and_again(world: World) -> None:
 
 
 def test_more_events_pass_than_the_kubelet_keeps_for_a_slow_reader(world: World) -> None:
+    """Each pod is so big that the agent's window and the sockets' buffers fill long before the hundredth event."""
     agent = agent_of(world)
     agent.program.send(signal.SIGSTOP)
-    for number in range(60):
-        world.bed.create_pod(pod(f"many-{number}", guaranteed(cpu="100m", memory="16Mi")))
-    delete_pods(world.bed, *(f"many-{number}" for number in range(60)), "whole")
+    names = [f"many-{number}" for number in range(60)]
+    for name in names:
+        big = pod(name, guaranteed(cpu="100m", memory="16Mi"))
+        big["metadata"]["annotations"] = {"example.com/padding": "x" * 200_000}
+        world.bed.create_pod(big)
+    delete_pods(world.bed, *names, "whole")
     agent.program.send(signal.SIGCONT)
     assert_right_again(world)
+    assert "the kubelet answered RESOURCE_EXHAUSTED" in agent.log()
 
 
 def test_the_token_is_refused_and_then_renewed(world: World) -> None:

@@ -12,6 +12,9 @@ from pathlib import Path
 POLL_SECONDS = 0.02
 STOP_SECONDS = 10.0
 
+UNTIL_WE_END = ("setpriv", "--pdeathsig", "KILL")
+"""Before a command: the kernel kills it when the thread that started it is gone, however that came about."""
+
 
 class ProcessEndedError(Exception):
     """A program ended that should have gone on; the text holds the end of its log."""
@@ -32,7 +35,7 @@ class RunningProgram:
         self.log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [str(word) for word in command],
+                [*UNTIL_WE_END, *map(str, command)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
