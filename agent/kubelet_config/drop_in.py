@@ -13,11 +13,12 @@ from typing import Any
 from agent.admission.versions import NEWEST, Version
 from agent.kubelet_config.amounts import MEMORY_AVAILABLE, MemoryReserve, format_amount, memory_reserve
 from agent.kubelet_config.fitting import Option, Policies, fit_options
+from agent.kubelet_config.merge_cost import SLOW, merge_costs
 from agent.kubelet_config.model import MAX_NUMA_ID, Hardware, UnfitError
 from agent.kubelet_config.reserve_cpus import choose_cpus
 from agent.kubelet_config.reserve_memory import MIB, share_memory
 from agent.kubelet_config.versions import CPU_MANAGER, TOPOLOGY_MANAGER
-from agent.placement.model import MEMORY
+from agent.placement.model import CPU, MEMORY
 from collectors.kubelet.configuration import API_GROUP, KIND
 from collectors.model.kubelet_config import KubeletConfig
 from collectors.parse import format_id_list
@@ -71,24 +72,24 @@ class DropIn:
     @property
     def document(self) -> dict[str, Any]:
         """As values of JSON."""
-        return _plain(self.entries)
+        return {each.key: _plain(each.value) for each in self.entries}
 
 
 def derive_drop_in(hardware: Hardware, wish: Wish) -> DropIn:
     """The configuration that a machine needs. Raises UnfitError where what is asked for does not fit it."""
     _check_ids(hardware, wish.policies)
     options = fit_options(hardware, wish.policies, wish.version, asked=wish.options)
-    present = wish.present
+    topology, cpu = _present_options(wish.present)
     return DropIn(
         entries=(
             Entry(key="apiVersion", value=API_VERSION),
             Entry(key="kind", value=KIND),
-            *_topology(wish.policies),
-            *_options(TOPOLOGY_MANAGER.field, options.topology, present and present.topology_manager_options),
+            *_topology(hardware, wish.policies),
+            *_options(TOPOLOGY_MANAGER.field, options.topology, topology),
             *_cpus(hardware, wish),
-            *_options(CPU_MANAGER.field, options.cpu, present and present.cpu_manager_options),
+            *_options(CPU_MANAGER.field, options.cpu, cpu),
             *_memory(hardware, wish),
-            *_options("featureGates", options.gates, None),
+            *_options("featureGates", options.gates, ()),
         )
     )
 
@@ -105,7 +106,7 @@ def _check_ids(hardware: Hardware, policies: Policies) -> None:
 _POLICIES = {
     "none": "The topology manager is off: nothing is aligned.",
     "best-effort": "Aligned where that can be; no pod is refused.",
-    "restricted": "A pod that could lie on fewer NUMA nodes than are free for it is refused.",
+    "restricted": "A pod that would lie on more NUMA nodes than it needs is refused.",
     "single-numa-node": "A pod that does not fit one NUMA node is refused.",
 }
 _SCOPES = {
@@ -114,14 +115,38 @@ _SCOPES = {
 }
 
 
-def _topology(policies: Policies) -> Iterator[Entry]:
-    yield Entry(key="topologyManagerPolicy", value=policies.topology, why=(_POLICIES[policies.topology],))
+def _topology(hardware: Hardware, policies: Policies) -> Iterator[Entry]:
+    yield Entry(
+        key="topologyManagerPolicy",
+        value=policies.topology,
+        why=(_POLICIES[policies.topology], *_slow(hardware, policies)),
+    )
     yield Entry(key="topologyManagerScope", value=policies.scope, why=(_SCOPES[policies.scope],))
 
 
-def _options(
-    field: str, options: Iterable[Option], present: Iterable[tuple[str, str]] | None
-) -> Iterator[Entry]:
+def _slow(hardware: Hardware, policies: Policies) -> Iterator[str]:
+    """A word of warning where the kubelet takes long over a pod with CPUs, memory and a device."""
+    nodes = len(hardware.machine.numa_nodes)
+    cpus = ((CPU, len(hardware.cpu_nodes)),) if policies.cpu == "static" else ()
+    memory = ((MEMORY, nodes),) if policies.memory == "Static" else ()
+    costs = merge_costs(policies.topology, (*cpus, *memory, ("a device", nodes)))
+    if costs and costs[-1].permutations >= SLOW:
+        yield (
+            f"The kubelet tries {costs[-1].permutations:,} combinations for a container that asks for "
+            f"{' and '.join(costs[-1].resources)}: {costs[-1].duration}."
+        )
+
+
+Present = tuple[tuple[str, str], ...]
+"""(option, value) of the file below"""
+
+
+def _present_options(present: KubeletConfig | None) -> tuple[Present, Present]:
+    """The topology manager's and the CPU manager's."""
+    return ((), ()) if present is None else (present.topology_manager_options, present.cpu_manager_options)
+
+
+def _options(field: str, options: Iterable[Option], present: Present) -> Iterator[Entry]:
     chosen = {option.name: option for option in options}
     booleans = field == "featureGates"
     entries = [
@@ -134,7 +159,7 @@ def _options(
             value=None,
             why=("Taken out of the file below: it does not fit here, or was not asked for.",),
         )
-        for name, _ in present or ()
+        for name, _ in present
         if name not in chosen
     ]
     if entries:

@@ -28,9 +28,13 @@ class MergeCost:
     permutations: int
 
     @property
-    def seconds(self) -> float:
-        """About how long the kubelet takes for it."""
-        return self.permutations * SECONDS_EACH
+    def duration(self) -> str:
+        """About how long the kubelet takes for it, in words."""
+        seconds = self.permutations * SECONDS_EACH
+        for most, one, unit in ((120, 1, "seconds"), (7200, 60, "minutes"), (172_800, 3600, "hours")):
+            if seconds < most:
+                return f"about {max(round(seconds / one), 1)} {unit}"
+        return f"about {round(seconds / 86_400):,} days"
 
 
 def merge_costs(policy: str, nodes_by_resource: Iterable[tuple[str, int]]) -> tuple[MergeCost, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.admission.cpu_manager import StaticCpus
-from agent.admission.cpu_topology import ids_of_mask
 from agent.admission.versions import POD_LEVEL_RESOURCE_MANAGERS
 from agent.kubelet_config.drain import drain_steps
 from agent.kubelet_config.model import CPU_STATE, Objection, Start
@@ -48,7 +47,7 @@ def _static(start: Start, state: CpuManagerState) -> Iterator[Objection]:
         if state.containers:
             yield _objection(start, "the shared pool is empty", says="default cpuset cannot be empty")
         return
-    reserved = ids_of_mask(StaticCpus(start.hardware.machine, start.settings).reserved)
+    reserved = StaticCpus(start.hardware.machine, start.settings).reserved
     strict = start.settings.strict_cpu_reservation
     online = start.hardware.cpus - (reserved if strict else _NONE)
     for found in (
