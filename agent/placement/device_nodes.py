@@ -45,6 +45,11 @@ class DeviceFinder:
         share = _SHARE.fullmatch(name)
         return self._by_name.get(name) or (self._by_name.get(share[1], _NONE) if share else _NONE)
 
+    def addresses_of(self, device_id: str) -> tuple[str, ...]:
+        """The PCI functions of this machine that an id names."""
+        by_address = self._addresses()
+        return tuple(address for address in _addresses(device_id) if address in by_address)
+
     def _addresses(self) -> dict[str, IdSet]:
         if self._by_address is None:
             self._by_address = {
