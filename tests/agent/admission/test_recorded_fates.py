@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,21 +16,13 @@ from collectors.kubelet.checkpoints import (
 )
 from collectors.model.kubelet import DeviceAllocation
 from collectors.model.pod import REFUSED
-from tests.agent.admission.replay import Replay, replays
+from tests.agent.admission.replay import Replay
 from tests.shared import shared_folder
 
 pytestmark = pytest.mark.shared
 
 Fate = tuple[str | None, str | None]
 """(reason, message); of an admitted pod (None, None)"""
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> list[Replay]:
-    folder = tmp_path_factory.mktemp("recordings")
-    with tarfile.open(shared_folder("kubelet") / "recordings.tar.xz") as tar:
-        tar.extractall(folder, filter="data")
-    return replays(folder)
 
 
 def written(folder: Path) -> dict[tuple[str, str], Fate]:
