@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from collectors.model.pod import REFUSED
+from collectors.model.pod import REFUSED, ContainerRole, Pod
 
 REMEMBERED = 512
 """Messages whose meaning is kept. A storm repeats one message; numbers in them make some variety"""
@@ -73,6 +73,16 @@ class Verdict:
     """What a plugin or a predicate said itself"""
 
 
+def verdict_of(pod: Pod) -> Verdict:
+    """What happened to a refused pod, by the kubelet's words and what the pod asks for."""
+    verdict = classify(pod.reason, pod.message)
+    if verdict.cause is Cause.ALIGNMENT and pod.requests:
+        resource = next((each for each in ("cpu", "memory") if _leaves_nothing(pod, each)), None)
+        if resource is not None:
+            return Verdict(cause=Cause.NO_SHARED_POOL, resource=resource)
+    return verdict
+
+
 @functools.lru_cache(maxsize=REMEMBERED)
 def classify(reason: str | None, message: str | None) -> Verdict:
     """What happened, from status.reason and status.message of a refused pod."""
@@ -111,6 +121,15 @@ _BY_REASON = {
 
 _AS_LAST_RESORT = {"SMTAlignmentError": Cause.WHOLE_CORES}
 """Reasons that tell something even where their message is not understood"""
+
+
+def _leaves_nothing(pod: Pod, resource: str) -> bool:
+    """Whether the containers that ask for some ask for the whole budget of the pod, and others for none: with pod-level
+    resource managers the kubelet then finds no hint, which it calls a failure of alignment."""
+    asked = [
+        dict(each.requests).get(resource, 0) for each in pod.containers if each.role is not ContainerRole.INIT
+    ]
+    return 0 in asked and sum(asked) == dict(pod.requests).get(resource)
 
 
 def _predicate(words: str) -> str | None:

@@ -1,7 +1,7 @@
 """Which container and which resource decided that a pod was refused. Pure.
 
-By replay where the kubelet's rules can be replayed on the state just before: the pod is tried again asking for next to
-nothing of one resource after the other. Else by the figures of that state alone, as near as figures come.
+By replay where the kubelet's rules can be replayed on the state just before: the pod is tried again asking for nothing of
+one resource after the other. Else by the figures of that state alone, as near as figures come.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
+from agent.placement.model import CPU
 from agent.refusals.model import NodeState, Share, Want
-from agent.refusals.wants import with_little_of
+from agent.refusals.wants import asking_nothing_of, up_to
 from collectors.model.pod import ContainerRole, Pod
 
 _INIT = ContainerRole.INIT.value
@@ -50,8 +51,8 @@ class Replay(Protocol):
     def without(self, holder: str) -> Self | None:
         """The same with `namespace/pod` gone; None where it cannot be taken away."""
 
-    def under(self, policy: str) -> Self:
-        """The same under another topology policy."""
+    def under(self, policy: str) -> Self | None:
+        """The same under another topology policy; None where that cannot be told."""
 
 
 class Kind(enum.Enum):
@@ -86,7 +87,7 @@ class Deciding:
 def decide_by_rules(
     pod: Pod, wants: Sequence[Want], state: NodeState, replay: Replay, *, stopped_at: str | None
 ) -> Deciding | None:
-    """Who decided, by replaying the pod with less of this or that; None where it asks for nothing that could.
+    """Who decided, by replaying the pod without this or that; None where it asks for nothing that could.
 
     `stopped_at` is the container at which the replay of the pod itself stopped.
     """
@@ -95,6 +96,7 @@ def decide_by_rules(
     want = next((each for each in wants if each.container == stopped_at), wants[-1])
     left, earlier = _after(wants[: wants.index(want)], state)
     names = tuple(resource for resource, _ in want.amounts)
+    pod = up_to(pod, want.container)
     short = tuple(
         resource
         for resource in names
@@ -105,7 +107,7 @@ def decide_by_rules(
     relief = tuple(
         resource
         for resource in names
-        if replay.decide(with_little_of(pod, resource, container=want.container)).admitted
+        if replay.decide(asking_nothing_of(pod, resource, container=want.container)).admitted
     )
     return Deciding(
         want=want, kind=_together(want, state), resources=relief or names, left=left, earlier=earlier
@@ -130,12 +132,16 @@ def decide_by_figures(wants: Sequence[Want], state: NodeState) -> Deciding | Non
 
 
 def width(shares: Iterable[Share], wanted: int) -> int | None:
-    """How many NUMA nodes it takes when they are empty; None where all of them are too few, or that is not known."""
+    """How many NUMA nodes the kubelet thinks it takes when they are empty; None where all of them are too few.
+
+    Of CPUs it counts the reserved ones too, so that it may insist on fewer nodes than can ever do.
+    """
     left = wanted
-    for number, share in enumerate(
-        sorted(_placed(shares), key=lambda share: -(share.allocatable or 0)), start=1
-    ):
-        left -= share.allocatable or 0
+    sizes = [
+        (share.capacity if share.resource == CPU else share.allocatable) or 0 for share in _placed(shares)
+    ]
+    for number, size in enumerate(sorted(sizes, reverse=True), start=1):
+        left -= size
         if left <= 0:
             return number
     return None
@@ -144,7 +150,7 @@ def width(shares: Iterable[Share], wanted: int) -> int | None:
 def _with_only(pod: Pod, container: str | None, names: Iterable[str], kept: str) -> Pod:
     for name in names:
         if name != kept:
-            pod = with_little_of(pod, name, container=container)
+            pod = asking_nothing_of(pod, name, container=container)
     return pod
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from agent.placement.model import CPU
 from agent.refusals import simple
-from agent.refusals.classify import Cause, Verdict, classify
+from agent.refusals.classify import Cause, Verdict, verdict_of
 from agent.refusals.deciding import (
     RESTRICTED,
     SINGLE,
@@ -65,7 +65,7 @@ def explain(
         circumstances: what else is known of that time.
         replay_of: the kubelet's rules on a node.
     """
-    verdict = classify(pod.reason, pod.message)
+    verdict = verdict_of(pod)
     before = without(snapshot, pod)
     if verdict.cause not in ON_NODES:
         told = simple.explain(pod, verdict, before)
@@ -167,7 +167,7 @@ def _summary(found: _Found, fault: KnownFault | None) -> str:
     if deciding is None:
         return _undecided(found, fault)
     if deciding.kind is Kind.SHORT:
-        return _short(deciding)
+        return _short(deciding, fault)
     names = _named(deciding)
     wish = asked_for(tuple((resource, deciding.wanted(resource)) for resource in names))
     if deciding.kind is Kind.WIDTH:
@@ -208,7 +208,8 @@ def _named(deciding: Deciding) -> tuple[str, ...]:
     return tuple(resource for resource, _ in deciding.want.amounts)
 
 
-def _short(deciding: Deciding) -> str:
+def _short(deciding: Deciding, fault: KnownFault | None) -> str:
+    """What there is too little of. Where there is enough of it by the figures, the known fault is the reason."""
     sentences: list[str] = []
     for resource in deciding.resources:
         wanted = deciding.wanted(resource)
@@ -217,8 +218,13 @@ def _short(deciding: Deciding) -> str:
             if sentences
             else f"{who(deciding.want)} wants {amount(resource, wanted)}"
         )
-        sentences.append(f"{wish}{_too_little(deciding.left, resource, wanted)}")
-    return ", ".join(sentences) + _after(deciding)
+        shares = deciding.left.of(resource)
+        if fault is not None and sum(share.free or 0 for share in shares) >= wanted:
+            sentences.append(f"{wish}: {free_on(shares, wanted)}")
+        else:
+            sentences.append(f"{wish}{_too_little(deciding.left, resource, wanted)}")
+    told = ", ".join(sentences) + _after(deciding)
+    return told if fault is None else f"{told}; {fault.what}"
 
 
 def _after(deciding: Deciding) -> str:
@@ -238,10 +244,11 @@ def _too_little(state: NodeState, resource: str, wanted: int) -> str:
     if state.topology_policy == SINGLE and placed:
         return f" on one NUMA node: {free_on(placed, wanted)}"
     needed = width(placed, wanted)
-    if state.topology_policy == RESTRICTED and needed == 1 and total >= wanted:
-        return f" on one NUMA node, where an empty one has that many: {free_on(placed, wanted)}"
     if state.topology_policy == RESTRICTED and needed is not None and total >= wanted:
-        return f" on no more than {needed} NUMA nodes, which would do if they were empty: {free_on(placed, wanted)}"
+        return (
+            f" on {_nodes(needed)}, as policy restricted wants what would fit so many by their size: "
+            f"{free_on(placed, wanted)}"
+        )
     if not placed:
         return f", and {total} are free"
     return f", and {amount(resource, total)} are free in all: {free_on(placed, wanted)}"
@@ -268,6 +275,8 @@ def _evidence(found: _Found) -> tuple[str, ...]:
     for resource in resources:
         wanted = None if deciding is None else deciding.wanted(resource)
         lines += [line_of(share, wanted) for share in found.state.of(resource)]
+        if any(share.node is None and share.capacity for share in found.state.of(resource)):
+            lines.append(f"{resource} on no known NUMA node does not count where nodes are chosen")
     lines += _misleading(found)
     if found.state.topology_policy is not None:
         scope = f", scope {found.state.topology_scope}" if found.state.topology_scope else ""

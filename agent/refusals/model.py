@@ -36,6 +36,8 @@ class Share:
     resource: str
     node: int | None
     """None for what lies on no known node"""
+    capacity: int | None = None
+    """What is there, reserved or not"""
     allocatable: int | None = None
     """What the kubelet gives to pods at all; None where that is not known"""
     free: int | None = None

@@ -118,6 +118,7 @@ class _Held:
         return Share(
             resource=amount.resource,
             node=node,
+            capacity=amount.capacity,
             allocatable=amount.allocatable,
             free=amount.available,
             holders=tuple(Holding(holder=name, amount=held) for name, held in largest[:HOLDERS]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import replace
 
-from agent.refusals.classify import classify
+from agent.refusals.classify import verdict_of
 from agent.refusals.model import Explanation, ReasonCount, RefusedPod, Story
 from collectors.model.pod import REFUSED, Pod
 
@@ -89,7 +89,7 @@ class Stories:
 
 
 def _counted(reasons: tuple[ReasonCount, ...], pod: Pod) -> tuple[ReasonCount, ...]:
-    reason, cause = pod.reason or "", classify(pod.reason, pod.message).cause
+    reason, cause = pod.reason or "", verdict_of(pod).cause
     before = 0
     others = []
     for each in reasons:

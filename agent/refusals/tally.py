@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from agent.refusals.classify import classify
+from agent.refusals.classify import verdict_of
 from collectors.model.pod import Pod
 from collectors.model.refusals import RefusalCount, RefusalCounts
 
@@ -27,7 +27,7 @@ def key_of(pod: Pod) -> Key:
     owner = pod.owner
     return (
         pod.reason or "",
-        classify(pod.reason, pod.message).cause.value,
+        verdict_of(pod).cause.value,
         pod.namespace,
         None if owner is None else owner.kind,
         None if owner is None else owner.name,

@@ -17,8 +17,6 @@ from collectors.model.pod import Amounts, Pod, PodContainer
 POD = "pod"
 """The role of what a pod asks for as a whole"""
 
-LEAST_BYTES = 1 << 20
-
 
 def requested_resources(pod: Pod) -> frozenset[str]:
     """Every resource that any part of the pod asks for."""
@@ -44,27 +42,47 @@ def wants_of(pod: Pod, resources: Collection[str], *, scope: str | None) -> tupl
 
 
 def with_amount(pod: Pod, container: str | None, resource: str, amount: int) -> Pod:
-    """The same pod asking for another amount of a resource (in CPUs, bytes or devices), in one container or, where that
-    is None, in the first that asks for it, the others keeping what they ask for."""
+    """The same pod asking for another amount of a resource (in CPUs, bytes or devices), in one container; where that is
+    None as a whole or, where it does not, in the container that asks for the most. The others keep what they ask for."""
+    number = amount * 1000 if resource == CPU else amount
+    if container is None and dict(pod.requests).get(resource):
+        return replace(
+            pod,
+            requests=_set(pod.requests, resource, number),
+            limits=_set(pod.limits, resource, number),
+        )
     at = _asking(pod, container, resource)
     if at is None:
         return pod
     changed = list(pod.containers)
-    changed[at] = _asks(pod.containers[at], resource, amount)
+    changed[at] = _asks(pod.containers[at], resource, number)
     return replace(pod, containers=tuple(changed))
 
 
-def with_little_of(pod: Pod, resource: str, *, container: str | None) -> Pod:
-    """The same pod asking for next to nothing of a resource, in one container or, where that is None, in all of them. It
-    stays in its QoS class."""
-    least = {CPU: 1, MEMORY: LEAST_BYTES}.get(resource, 0)
+def asking_nothing_of(pod: Pod, resource: str, *, container: str | None) -> Pod:
+    """The same pod asking for nothing of a resource, in one container or, where that is None, at all. It stays in its QoS
+    class, which a real pod without memory would not."""
     containers = tuple(
-        _asks(each, resource, least)
-        if container in (None, each.name) and dict(each.requests).get(resource)
-        else each
-        for each in pod.containers
+        _asks(each, resource, 0) if container in (None, each.name) else each for each in pod.containers
     )
-    return replace(pod, containers=containers)
+    if container is not None:
+        return replace(pod, containers=containers, qos_class=qos_class(pod))
+    return replace(
+        pod,
+        containers=containers,
+        qos_class=qos_class(pod),
+        requests=_set(pod.requests, resource, 0),
+        limits=_set(pod.limits, resource, 0),
+    )
+
+
+def up_to(pod: Pod, container: str | None) -> Pod:
+    """The same pod without the containers behind that one, which have no say in whether it gets something; where it is
+    None all of them stay."""
+    names = [each.name for each in pod.containers]
+    if container not in names:
+        return pod
+    return replace(pod, containers=pod.containers[: names.index(container) + 1])
 
 
 def _asking(pod: Pod, container: str | None, resource: str) -> int | None:
@@ -77,8 +95,7 @@ def _asking(pod: Pod, container: str | None, resource: str) -> int | None:
     return -max(asking)[1] if asking else None
 
 
-def _asks(container: PodContainer, resource: str, amount: int) -> PodContainer:
-    number = amount * 1000 if resource == CPU else amount
+def _asks(container: PodContainer, resource: str, number: int) -> PodContainer:
     return replace(
         container,
         requests=_set(container.requests, resource, number),

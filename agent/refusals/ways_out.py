@@ -78,7 +78,7 @@ def ways_out(asked: Asked, fit: Fit | None) -> tuple[str, ...]:
             f"under topology policy {policy} this node would have taken it, spread over its NUMA nodes"
         )
     if not found:
-        found.append("a node with more of it on one NUMA node, or with more of it free")
+        found.append("another node: this one has no room for it now, nor for less of it")
     return tuple(found)
 
 
@@ -87,9 +87,11 @@ def _fit_by_figures(asked: Asked, resource: str) -> Fit | None:
     if asked.deciding.kind is not Kind.SHORT or len(asked.deciding.resources) > 1:
         return None
     wanted = asked.deciding.wanted(resource)
-    placed = [share for share in asked.state.of(resource) if share.node is not None and share.free]
+    placed = [share for share in asked.deciding.left.of(resource) if share.node is not None and share.free]
     if asked.state.topology_policy not in (SINGLE, RESTRICTED):
-        together = _rounded(asked, resource, sum(share.free or 0 for share in asked.state.of(resource)))
+        together = _rounded(
+            asked, resource, sum(share.free or 0 for share in asked.deciding.left.of(resource))
+        )
         return Fit(resource=resource, number=together) if 0 < together < wanted else None
     best = max(placed, key=lambda share: share.free or 0, default=None)
     number = 0 if best is None else _rounded(asked, resource, best.free or 0)
@@ -104,7 +106,9 @@ def _fit_by_rules(asked: Asked, replay: Replay, resource: str) -> Fit | None:
     for number in candidates[:TRIES]:
         answer = replay.decide(with_amount(asked.pod, want.container, resource, number))
         if answer.admitted:
-            return Fit(resource=resource, number=number, nodes=_nodes_given(answer.nodes, want.container))
+            aligned = asked.state.topology_policy in (SINGLE, RESTRICTED)
+            nodes = _nodes_given(answer.nodes, want.container) if aligned else ()
+            return Fit(resource=resource, number=number, nodes=nodes)
     return None
 
 
@@ -118,7 +122,7 @@ def _nodes_given(nodes: Mapping[str, tuple[int, ...]], container: str | None) ->
 def _candidates(asked: Asked, resource: str) -> Iterator[int]:
     """Amounts below what was asked for that might fit: what is free on one node, or on the freest few together."""
     wanted = asked.deciding.wanted(resource)
-    free = sorted((share.free or 0 for share in asked.state.of(resource)), reverse=True)
+    free = sorted((share.free or 0 for share in asked.deciding.left.of(resource)), reverse=True)
     together = 0
     for each in free:
         together += each
@@ -140,7 +144,7 @@ def _who_could_go(asked: Asked) -> str | None:
     wanted = asked.deciding.wanted(resource)
     enough = [
         (holding.amount, holding.holder, share)
-        for share in asked.state.of(resource)
+        for share in asked.deciding.left.of(resource)
         for holding in share.holders
         if share.free is not None and share.free + holding.amount >= wanted
     ]
@@ -148,8 +152,8 @@ def _who_could_go(asked: Asked) -> str | None:
     for held, holder, share in enough[:TRIES]:
         if asked.replay is None or _fits_without(asked, asked.replay, holder):
             return (
-                f"it fits where {holder.removesuffix(INIT)} is gone, which holds "
-                f"{amount(resource, held)} on {_place(share)}"
+                f"it would fit if {holder.removesuffix(INIT)} were not here, which holds {amount(resource, held)} on "
+                f"{_place(share)}"
             )
     return None
 
@@ -163,7 +167,8 @@ def _looser_policy(asked: Asked) -> str | None:
     if asked.replay is None:
         return None
     for policy in LOOSER.get(asked.state.topology_policy or "", ()):
-        if asked.replay.under(policy).decide(asked.pod).admitted:
+        looser = asked.replay.under(policy)
+        if looser is not None and looser.decide(asked.pod).admitted:
             return policy
     return None
 
