@@ -202,7 +202,7 @@ class StaticCpus:
 
     def _passed_over(self, pod: Pod) -> bool:
         """Whether the pod asks for resources as a whole and these are not managed: it then runs in the shared pool."""
-        return not self._manages_whole_pods and has_pod_level_resources(pod)
+        return self._passes_over_whole_pods and has_pod_level_resources(pod)
 
     def _available(self, books: Books) -> CpuMask:
         return mask_of_cpus(books.shared_cpus) & ~self._reserved

@@ -92,6 +92,11 @@ class TestByUncoreCache:
     def test_an_odd_request_leaves_the_highest_thread_of_its_last_core(self) -> None:
         assert taken(self.TWO_CACHES_HT, "0-7", 3, BY_CACHE) == "0-1,4"
 
+    def test_before_1_34_an_odd_request_was_not_kept_in_a_cache(self) -> None:
+        before = CpuOptions(by_cache=True, odd_from_cache=False)
+        assert taken(self.TWO_CACHES_HT, "0,2-4,6-7", 3, BY_CACHE) == "2-3,6"
+        assert taken(self.TWO_CACHES_HT, "0,2-4,6-7", 3, before) == "0,2,4"
+
     def test_a_cache_whose_lowest_core_is_half_taken_is_passed_over(self) -> None:
         assert taken(self.TWO_CACHES_HT, "1-7", 2, BY_CACHE) == "2,6"
 

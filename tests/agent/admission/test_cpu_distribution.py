@@ -10,7 +10,7 @@ from agent.admission.cpu_options import CpuOptions
 from agent.admission.cpu_topology import derive_topology, ids_of_mask, mask_of_cpus
 from agent.admission.model import Machine
 from collectors.parse import format_id_list, parse_id_list
-from tests.agent.admission.cpu_builders import machine
+from tests.agent.admission.cpu_builders import irregular, machine
 
 PLAIN = CpuOptions()
 WHOLE_CORES = CpuOptions(whole_cores=True)
@@ -75,6 +75,29 @@ def test_nodes_with_half_a_core_free_keep_the_kubelet_searching_for_ever() -> No
     )  # two nodes are left with three CPUs each, and six are wanted from them
     with pytest.raises(EndlessSearchError):
         taken(four_nodes, "1-2,4-5,8,10-23", 14, WHOLE_CORES)
+
+
+class TestChoicesThatTurnIntoOthers:
+    """Ten nodes of four CPUs in sockets of four and six nodes; all is free in the first, three CPUs a node in the other.
+    Only the first socket's nodes can give four CPUs each, and they are found, but by then they are no longer what they
+    were: the fourth has become the last node of the other socket."""
+
+    TEN_NODES = irregular(*((cpu, cpu, int(cpu >= 16), cpu // 4) for cpu in range(40)))
+    FREE = format_id_list(frozenset(range(16)) | {cpu for cpu in range(16, 40) if cpu % 4})
+
+    def test_the_kubelet_then_searches_for_ever(self) -> None:
+        with pytest.raises(EndlessSearchError):
+            taken(self.TEN_NODES, self.FREE, 16)
+
+    def test_before_1_37_it_found_its_sum_wrong(self) -> None:
+        with pytest.raises(CpuShortageError) as caught:
+            taken(self.TEN_NODES, self.FREE, 16, CpuOptions(shares_mind_sockets=False))
+        assert str(caught.value) == "accounting error, not enough CPUs allocated, remaining: 4"
+
+
+def test_before_1_37_align_by_socket_does_not_matter() -> None:
+    options = CpuOptions(by_socket=True, shares_mind_sockets=False)
+    assert taken(FOUR_NODES, "0-3,4-5,8-11,12-13", 6, options) == taken(FOUR_NODES, "0-3,4-5,8-11,12-13", 6)
 
 
 class TestChoices:

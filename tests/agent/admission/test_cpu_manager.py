@@ -310,6 +310,42 @@ class TestPodsAsAWhole:
         assert (after.cpus, after.pod_cpus) == ({}, {})
 
 
+class TestOlderKubelets:
+    def test_before_1_37_a_container_that_has_half_a_core_is_refused_after_a_restart(self) -> None:
+        manager = static(TWO_SOCKETS, full_pcpus_only=True, version=(1, 36))
+        with pytest.raises(AllocationError) as caught:
+            admit(manager, books("0-3", cpus={("pod", "app"): "4"}), pod(app(1)))
+        assert caught.value.reason == "SMTAlignmentError"
+
+    def test_1_31_gives_the_wrong_reason_where_no_core_is_free(self) -> None:
+        for version, words in (
+            ((1, 31), "requested 2 cpus not multiple cpus per core = 2"),
+            ((1, 32), "not enough free physical CPUs: available physical CPUs = 0,"),
+        ):
+            manager = static(machine(cores=2), reserved="0", full_pcpus_only=True, version=version)
+            with pytest.raises(AllocationError) as caught:
+                admit(manager, books("0"), pod(app(2)))
+            assert words in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("version", "gates", "passed_over"),
+        [
+            ((1, 33), ("PodLevelResources",), False),
+            ((1, 34), ("PodLevelResources",), True),
+            ((1, 35), (), False),
+            ((1, 36), (), True),
+        ],
+    )
+    def test_pods_as_a_whole_were_not_always_passed_over(
+        self, version: tuple[int, int], gates: tuple[str, ...], passed_over: bool
+    ) -> None:
+        manager = static(TWO_SOCKETS, gates=gates, version=version)
+        whole = pod(app(2), cpus=4)
+        assert (manager.hints(books(manager), whole, whole.containers[0]) == {}) is passed_over
+        assert (manager.pod_hints(books(manager), whole) == {}) is passed_over
+        assert (admit(manager, books(manager), whole).cpus == {}) is passed_over
+
+
 class TestPolicyNone:
     def test_nobody_wishes_or_gets_anything(self) -> None:
         manager = NoCpus()
