@@ -4,8 +4,9 @@ held the rest. Pure: from a snapshot, by way of its ledger.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from agent.placement.holders import live_holders
 from agent.placement.ledger import derive_ledger
@@ -16,6 +17,8 @@ from collectors.model import Snapshot
 from collectors.model.kubelet_picture import KubeletPicture
 from collectors.model.pod import ContainerRole, Pod
 from collectors.parse import IdSet
+
+T = TypeVar("T")
 
 HOLDERS = 4
 """Of a share that are named; the others are counted"""
@@ -139,8 +142,7 @@ class _Held:
             self._add(CPU, self._node_of_cpu.get(cpu), holder, 1)
 
     def _add_init_containers(self, picture: KubeletPicture) -> None:
-        """What the kubelet's files have of ordinary init containers, which it lists nowhere. CPUs that a later container
-        has taken over are that one's."""
+        """What the kubelet's files have of ordinary init containers, which it lists nowhere."""
         checkpoints = picture.checkpoints
         if checkpoints is None:
             return
@@ -151,24 +153,36 @@ class _Held:
             for container in pod.containers
             if container.role is ContainerRole.INIT
         }
-        if checkpoints.cpu is not None:
-            taken_over: dict[str, IdSet] = {}
-            for entry in checkpoints.cpu.containers:
-                if (entry.pod_uid, entry.container) not in inits:
-                    before = taken_over.get(entry.pod_uid, frozenset())
-                    taken_over[entry.pod_uid] = before | entry.cpus
-            left: dict[str, IdSet] = {}
-            for entry in checkpoints.cpu.containers:
-                holder = inits.get((entry.pod_uid, entry.container or ""))
-                if holder is not None:
-                    own = entry.cpus - taken_over.get(entry.pod_uid, frozenset())
-                    left[holder] = left.get(holder, frozenset()) | own
-            for holder, cpus in left.items():
-                self._add_cpus(holder, cpus)
-        for owned in () if checkpoints.devices is None else checkpoints.devices.containers:
-            holder = inits.get((owned.pod_uid, owned.container))
-            for device in owned.devices if holder is not None else ():
-                self._add_on(device.resource, device.numa_nodes, holder or "")
+        cpus = () if checkpoints.cpu is None else checkpoints.cpu.containers
+        for holder, own in _left_of(inits, ((each.pod_uid, each.container, each.cpus) for each in cpus)):
+            self._add_cpus(holder, own)
+        devices = () if checkpoints.devices is None else checkpoints.devices.containers
+        for holder, taken in _left_of(
+            inits, ((each.pod_uid, each.container, frozenset(each.devices)) for each in devices)
+        ):
+            for device in taken:
+                self._add_on(device.resource, device.numa_nodes, holder)
+
+
+def _left_of(
+    inits: Mapping[tuple[str, str], str], entries: Iterable[tuple[str, str | None, frozenset[T]]]
+) -> Iterator[tuple[str, frozenset[T]]]:
+    """What init containers hold, by the name of their pod: what a later container has taken over is that one's.
+
+    `entries` are (uid, container, what it was given) as the kubelet wrote them down.
+    """
+    of_inits: dict[str, set[T]] = {}
+    of_others: dict[str, set[T]] = {}
+    names: dict[str, str] = {}
+    for uid, container, given in entries:
+        holder = inits.get((uid, container or ""))
+        if holder is None:
+            of_others.setdefault(uid, set()).update(given)
+        else:
+            names[uid] = holder
+            of_inits.setdefault(uid, set()).update(given)
+    for uid, holder in names.items():
+        yield holder, frozenset(of_inits[uid] - of_others.get(uid, set()))
 
 
 def _groups(picture: KubeletPicture) -> tuple[tuple[int, ...], ...]:

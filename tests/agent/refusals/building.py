@@ -97,10 +97,8 @@ def node(
 def spec_of(pod: PodAllocation) -> Pod:
     """What a pod that holds that has asked for."""
     held = pod.containers[0]
-    amounts = {"cpu": len(held.cpus), "gpu": len(held.devices)}
-    asked = {name: number for name, number in amounts.items() if number}
-    memory = sum(each.size_bytes for each in held.memory)
-    return spec(pod.name, app(**asked, memory=memory or GIB))
+    memory = sum(each.size_bytes for each in held.memory) or GIB
+    return spec(pod.name, app(cpu=len(held.cpus), gpu=len(held.devices), memory=memory))
 
 
 def why(
