@@ -1,0 +1,1 @@
+// Empty on purpose: with an assembly file in the package Go accepts a function without a body (devices_manager in version_*.go).
