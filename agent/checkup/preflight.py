@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.admission.settings import settings_of
 from agent.admission.versions import Version
@@ -13,6 +13,7 @@ from agent.kubelet_config.drop_in import DropIn
 from agent.kubelet_config.hardware import hardware_of
 from agent.kubelet_config.model import CPU_STATE, MEMORY_STATE, Hardware, Start, UnfitError
 from agent.kubelet_config.preflight import Verdict, judge
+from agent.kubelet_config.restart import refused_at_restart
 from agent.settings import Settings
 from agent.sources.kubelet_config_file import config_of_document
 from collectors.errors import NumascopeError
@@ -66,7 +67,10 @@ def look(
         root=root,
     )
     names = {pod.uid: f"{pod.namespace}/{pod.name}" for pod in picture.pods.facts or ()}
-    return Answer(verdict=judge(start, names=names), about=_about(configuration, checkpoints, root, version))
+    verdict = judge(start, names=names)
+    if verdict.starts:
+        verdict = replace(verdict, losses=tuple(refused_at_restart(start, examined.snapshot)))
+    return Answer(verdict=verdict, about=_about(configuration, checkpoints, root, version))
 
 
 def hold_against_rules(

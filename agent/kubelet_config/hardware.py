@@ -14,6 +14,8 @@ def hardware_of(snapshot: Snapshot) -> Hardware:
     if machine is None or cpus is None or numa is None:
         errors = "; ".join(error for error in (snapshot.cpus.error, snapshot.numa.error) if error)
         raise UnfitError(f"the machine's CPUs and NUMA nodes are not known{': ' + errors if errors else ''}")
+    if not machine.cpus:
+        raise UnfitError("no CPU of this machine says of which core it is, without which no kubelet starts")
     return Hardware(
         machine=machine,
         memory_bytes=numa.memory_total_bytes,

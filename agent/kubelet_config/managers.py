@@ -85,7 +85,7 @@ def _static_cpus(start: Start) -> Iterator[Objection]:
         yield Objection(
             check="no-cpu-reserved",
             what="cpuManagerPolicy static needs CPUs that are reserved for the system, and none are",
-            says="the static policy requires systemreserved.cpu + kubereserved.cpu to be greater than zero",
+            says="unable to determine reserved CPU resources for static policy",
             way_out="reservedSystemCPUs: `numascope kubelet-config` prints them for this machine",
         )
         return

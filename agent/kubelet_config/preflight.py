@@ -51,7 +51,7 @@ def judge(start: Start, *, names: Mapping[str, str] | None = None) -> Verdict:
     files = {each.state_file for each in objections if each.state_file is not None}
     return Verdict(
         objections=objections,
-        cautions=tuple(_cautions(start)),
+        cautions=tuple(cautions(start)),
         losses=tuple(sorted(_losses(start, files, names or {}), key=lambda loss: loss.pod)),
     )
 
@@ -82,7 +82,8 @@ def _malformed(start: Start) -> Iterator[Objection]:
         )
 
 
-def _cautions(start: Start) -> Iterator[Caution]:
+def cautions(start: Start) -> Iterator[Caution]:
+    """What lets the kubelet start and harms afterwards."""
     config, nodes = start.config, frozenset(start.hardware.machine.numa_nodes)
     aligns = config.topology_manager_policy != "none"
     if (aligns or config.memory_manager_policy == "Static") and max(nodes, default=0) > MAX_NUMA_ID:

@@ -142,7 +142,7 @@ def _limit(node: int, resource: str, amount: object) -> Iterator[Objection]:
 
 def _enforced(document: Mapping[str, Any]) -> Iterator[Objection]:
     listed = document.get("enforceNodeAllocatable")
-    for word in listed if isinstance(listed, list) else ():
+    for word in listed if isinstance(listed, list) else ("pods",):
         if word == "none":
             continue
         if word not in _ENFORCEMENTS:

@@ -17,6 +17,7 @@ from collectors.kubelet.configuration import (
     merge_drop_in,
     parse_configuration,
     with_default_eviction,
+    without_empty_lists,
 )
 from collectors.model.kubelet_config import KubeletConfig
 from collectors.parse import ParseError
@@ -64,8 +65,12 @@ def read_config_document(
     Raises ConfigFileError where a file is none that the kubelet could read.
     """
     document = with_default_eviction(_document(Path(path)))
+    laid_over = tuple(drop_ins)
+    if drop_in_directory is None and not laid_over:
+        return document
+    document = without_empty_lists(document)
     directory = () if drop_in_directory is None else _drop_ins(Path(drop_in_directory))
-    for each in (*directory, *map(Path, drop_ins)):
+    for each in (*directory, *map(Path, laid_over)):
         document = merge_drop_in(document, _document(each))
     return document
 

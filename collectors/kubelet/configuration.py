@@ -87,6 +87,12 @@ def with_default_eviction(document: Mapping[str, Any]) -> dict[str, Any]:
     return dict(document)
 
 
+def without_empty_lists(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration file as the kubelet has it where there is a drop-in directory: it writes the file out and reads it
+    again first, and an empty list is lost on the way, so that `enforceNodeAllocatable: []` is the default again."""
+    return {key: value for key, value in document.items() if value != []}
+
+
 def merge_drop_in(base: Mapping[str, Any], drop_in: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration with a drop-in laid over it, as the kubelet does it (RFC 7396, JSON merge patch).
 

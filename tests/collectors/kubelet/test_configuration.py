@@ -114,7 +114,7 @@ def test_a_field_of_the_wrong_kind_is_named(fields: dict[str, Any], message: str
 
 
 def test_fields_that_nobody_asks_for_are_not_looked_at() -> None:
-    assert of_file(evictionHard=3, unheardOf={"a": []}) == of_file()
+    assert of_file(evictionSoft=3, unheardOf={"a": []}) == of_file()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"kubeletconfig": []}', "<html>"])

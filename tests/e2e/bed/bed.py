@@ -31,7 +31,7 @@ from tests.e2e.bed.kubelet import (
     write_sysctls,
 )
 from tests.e2e.bed.options import KubeletOptions
-from tests.e2e.bed.processes import RunningProgram, wait_until
+from tests.e2e.bed.processes import ProcessEndedError, RunningProgram, wait_until
 from tests.e2e.bed.programs import Programs
 
 NODE_NAME = "numa0"
@@ -249,10 +249,35 @@ class Bed:
 
     def start_kubelet(self, options: KubeletOptions | None = None) -> None:
         """The kubelet, with other options than before where they are given; returns when the node is ready."""
-        if options is not None:
-            self.options = options
+        self._run_kubelet(options)
+        wait_until(self._node_ready, what="the node", seconds=60, watching=[self._running["kubelet"]])
+        self.api.patch(f"/api/v1/nodes/{NODE_NAME}", {"spec": {"taints": []}})
+
+    def try_kubelet(self, options: KubeletOptions) -> str | None:
+        """The kubelet with these options: None when it has taken its state files and offers its sockets, else what it
+        printed until it ended."""
+        log = self.folder / "kubelet.log"
+        printed = log.stat().st_size if log.exists() else 0
+        self._run_kubelet(options)
+        kubelet = self._running["kubelet"]
+        try:
+            # This socket comes last: after the CPU and the memory manager have read what earlier kubelets wrote.
+            wait_until(
+                lambda: _listens(self.kubelet_root / "device-plugins" / "kubelet.sock"),
+                what="the kubelet",
+                seconds=60,
+                watching=[kubelet],
+            )
+        except ProcessEndedError:
+            self.stop_part("kubelet")
+            return log.read_bytes()[printed:].decode(errors="replace")
+        return None
+
+    def write_configuration(self, options: KubeletOptions) -> Path:
+        """The configuration of a kubelet with these options, in the files from which the next one takes it; the first
+        one's path."""
         configuration = kubelet_configuration(
-            self.options,
+            options,
             address=self.address,
             ports=(KUBELET_PORT, HEALTHZ_PORT),
             paths=self.paths,
@@ -260,22 +285,37 @@ class Bed:
             server=self.credentials.kubelet_server,
             reserved=self.machine.reserved,
         )
-        write_configuration(self.folder / "kubelet.json", configuration)
+        path = self.folder / "kubelet.json"
+        write_configuration(path, configuration)
+        directory = self._drop_in_directory
+        shutil.rmtree(directory, ignore_errors=True)
+        if options.drop_in:
+            directory.mkdir()
+            (directory / "90-drop-in.conf").write_text(options.drop_in)
+        return path
+
+    @property
+    def _drop_in_directory(self) -> Path:
+        return self.folder / "kubelet.conf.d"
+
+    def _run_kubelet(self, options: KubeletOptions | None) -> None:
+        if options is not None:
+            self.options = options
+        directory = self._drop_in_directory
         arguments = (
-            f"--config={self.folder / 'kubelet.json'}",
+            f"--config={self.write_configuration(self.options)}",
             f"--root-dir={KUBELET_ROOT}",
             f"--kubeconfig={self.credentials.kubelet_kubeconfig}",
             f"--hostname-override={NODE_NAME}",
             f"--cert-dir={self.folder / 'kubelet-pki'}",
             f"--v={self.options.verbosity}",
+            *([f"--config-dir={directory}"] if self.options.drop_in else ()),
         )
         script = self.folder / "kubelet.sh"
         script.write_text(namespace_script(self._programs.kubelet, arguments, self.paths))
         self._start(
             "kubelet", Path("/usr/bin/unshare"), "--mount", "--propagation", "private", "/bin/sh", str(script)
         )
-        wait_until(self._node_ready, what="the node", seconds=60, watching=[self._running["kubelet"]])
-        self.api.patch(f"/api/v1/nodes/{NODE_NAME}", {"spec": {"taints": []}})
 
     def start_devices(self) -> None:
         """The pretended device plugin; returns when the node offers every resource that has healthy devices."""

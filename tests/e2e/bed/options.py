@@ -26,6 +26,8 @@ class KubeletOptions:
     feature_gates: Mapping[str, bool] = field(default_factory=lambda: NOTHING)
     extra: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """Further fields of the configuration file"""
+    drop_in: str = ""
+    """What stands in a file of the drop-in directory; without it there is no such directory"""
     verbosity: int = 2
 
     def but(self, **changes: Any) -> KubeletOptions:
