@@ -13,7 +13,12 @@ from dataclasses import dataclass, replace
 from agent.admission.affinity import tolerates, wants_node
 from agent.admission.model import Settings
 from agent.admission.requirements import is_extended, is_scalar, pod_requests
-from agent.admission.versions import POD_LEVEL_RESOURCES, SUPPLEMENTAL_GROUPS_POLICY, TAINT_COMPARISONS
+from agent.admission.versions import (
+    POD_LEVEL_RESOURCES,
+    SIDECAR_PORTS,
+    SUPPLEMENTAL_GROUPS_POLICY,
+    TAINT_COMPARISONS,
+)
 from agent.admission.wishes import HostPort, NodeObject, Wishes
 from collectors.model.pod import Amounts, Pod
 
@@ -168,8 +173,8 @@ def _place_refusals(
         yield _failed("NodeAffinity", _NO_AFFINITY)
     if wishes.node_name and node.name is not None and wishes.node_name != node.name:
         yield _failed("NodeName", _NO_NAME)
-    used = [port for other in others for port in other.wishes.host_ports]
-    if any(_clash(port, other) for port in wishes.host_ports for other in used):
+    used = [port for other in others for port in _ports(other.wishes, settings)]
+    if any(_clash(port, other) for port in _ports(wishes, settings) for other in used):
         yield _failed("NodePorts", _NO_PORTS)
     if not wishes.static and _repelled(wishes, node, settings):
         yield _failed("TaintToleration", _TAINTED)
@@ -177,6 +182,11 @@ def _place_refusals(
 
 def _failed(predicate: str, cause: str) -> Refusal:
     return Refusal(reason=predicate, message=f"Predicate {predicate} failed: {cause}")
+
+
+def _ports(wishes: Wishes, settings: Settings) -> Iterator[HostPort]:
+    sidecars = SIDECAR_PORTS.holds(settings.version)
+    return (port for port in wishes.host_ports if sidecars or not port.of_sidecar)
 
 
 def _clash(one: HostPort, other: HostPort) -> bool:

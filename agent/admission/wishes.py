@@ -60,6 +60,7 @@ class HostPort:
     protocol: str = "TCP"
     address: str = ""
     """Empty: on every address, as 0.0.0.0"""
+    of_sidecar: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

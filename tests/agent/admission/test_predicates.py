@@ -163,6 +163,14 @@ def test_ports_clash_on_the_same_address_or_on_all(one: HostPort, other: HostPor
     assert reasons(asking, old) == (["NodePorts"] if clash else [])
 
 
+def test_ports_of_sidecars_count_since_1_33() -> None:
+    wishes = Wishes(host_ports=(HostPort(port=80, of_sidecar=True),))
+    assert reasons(candidate(wishes=wishes), candidate("old", wishes)) == ["NodePorts"]
+    assert (
+        reasons(candidate(wishes=wishes), candidate("old", wishes), settings=Settings(version=(1, 32))) == []
+    )
+
+
 # --- taints ----------------------------------------------------------------------------------------------------------
 
 
