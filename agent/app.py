@@ -18,6 +18,7 @@ from agent.settings import Settings
 from agent.supervise import TokenBucket, WakeUp, keep_doing, run_roots
 from agent.surveyor import OpenHost, Surveyor, SurveyState
 from agent.views.findings import describe_findings, describe_missing
+from agent.web.alignments import Alignments, make_alignment
 from agent.web.endpoints import Endpoints
 from agent.web.server import WebServer, bind, url_of
 from collectors.hotplug import EventSource, HotplugError
@@ -107,6 +108,9 @@ class Agent:
                 period=settings.survey_period,
                 deadline=settings.survey_deadline,
                 published=self.cluster,
+                alignments=None
+                if self.cluster is None
+                else Alignments(make_alignment(settings.cgroup_root), clock=clock),
             ),
             bound,
         )
@@ -212,7 +216,8 @@ class Agent:
             lines += _block("kubelet", kubelet)
             lines += _block("missing", describe_missing(snapshot, self._missing))
             lines += _block("keeps", published)
-        paths = ("/metrics", "/api/v1/snapshot", "/api/v1/nrt", "/healthz", "/readyz")
+        of_pods = () if self.cluster is None else ("/api/v1/alignment", "/api/v1/refusals")
+        paths = ("/metrics", "/api/v1/snapshot", "/api/v1/nrt", *of_pods, "/healthz", "/readyz")
         lines += _block("serving", [f"{url}{path}" for path in paths])
         return lines
 

@@ -297,6 +297,14 @@ class Settings:
         why="as above",
         shown_default="unknown",
     )
+    cgroup_root: str | None = _setting(
+        None,
+        parse_absolute_path,
+        metavar="DIR",
+        help="where the host's cgroup file systems are mounted, in which the containers' CPUs and pages are looked up",
+        why="in a pod our own /sys/fs/cgroup shows our own container alone, so manifests mount the host's /sys at /host/sys",
+        shown_default="/host/sys/fs/cgroup where that is, else /sys/fs/cgroup",
+    )
     kubeconfig: str | None = _setting(
         None,
         parse_text,

@@ -17,7 +17,12 @@ class AgentError(NumascopeError):
 
 async def read_listed_pods(url: str) -> frozenset[tuple[str, str]]:
     """(namespace, name) of every pod that the kubelet lists, as the agent at that URL knows it. Raises AgentError."""
-    address = f"{url.rstrip('/')}/api/v1/snapshot"
+    return _listed(*await fetch_answer(url, "/api/v1/snapshot"))
+
+
+async def fetch_answer(url: str, path: str) -> tuple[str, str]:
+    """What the agent at that URL serves at a path, behind the whole address. Raises AgentError."""
+    address = f"{url.rstrip('/')}{path}"
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS), trust_env=False) as session,
@@ -32,7 +37,7 @@ async def read_listed_pods(url: str) -> frozenset[tuple[str, str]]:
                 raise AgentError(f"{address}: the agent answered {answer.status}")
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise AgentError(f"{address}: {str(error) or type(error).__name__}") from error
-    return _listed(address, data.decode("utf-8", "replace"))
+    return address, data.decode("utf-8", "replace")
 
 
 def _listed(address: str, text: str) -> frozenset[tuple[str, str]]:

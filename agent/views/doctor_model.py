@@ -5,8 +5,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Never
 
-from collectors.model import Problem, Snapshot
+from collectors.model import Observed, Problem, Snapshot
+from collectors.model.cgroup import ContainerCgroups
+
+_UNREAD: Observed[Never] = Observed()
 
 SHOWN = 8
 """Names of one kind in a line of evidence; the rest is counted"""
@@ -48,6 +52,8 @@ class Examined:
     """The kubelet's files that could not be read or understood"""
     no_kubelet: str | None = None
     """Why the snapshot carries none; None where it does"""
+    cgroups: Observed[ContainerCgroups] = _UNREAD
+    """Of the containers that run"""
 
 
 def some(names: Iterable[object]) -> str:

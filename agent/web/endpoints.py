@@ -1,4 +1,5 @@
-"""What is served at which path, as pure answers: no sockets here, and no I/O. docs/api.md describes them."""
+"""What is served at which path, as pure answers: no sockets here, and no I/O but what `prepare` waits for. docs/api.md
+describes them."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from agent.surveyor import SurveyState
 from agent.views.metrics import PublishHealth, SurveyHealth, derive_families
 from agent.views.nrt import derive_nrt, missing_reason
 from agent.views.plain import plain_snapshot
+from agent.web.alignments import Alignments
 from agent.web.exposition import Exposition
 from agent.web.health import liveness_problem, readiness_problem
 from agent.web.negotiate import matches_etag, prefers, takes_gzip
@@ -78,6 +80,10 @@ class Published(Protocol):
         """The NodeResourceTopology as it is published, or None and why there is none."""
         ...
 
+    def refusals(self, namespace: str, name: str | None) -> dict[str, Any]:
+        """What is known of refused pods: of all of them, or of the one of that name."""
+        ...
+
     def problem(self) -> str | None:
         """Why what is published may not be what it should be; None where it is known to be."""
         ...
@@ -95,14 +101,17 @@ class Endpoints:
         period: float,
         deadline: float,
         published: Published | None = None,
+        alignments: Alignments | None = None,
     ) -> None:
-        """Without `published` the machine is alone, and the NodeResourceTopology is what it would publish."""
+        """Without `published` the machine is alone, and the NodeResourceTopology is what it would publish; without
+        `alignments` nothing is known of pods."""
         self._state = state
         self._clock = clock
         self._node_name = node_name
         self._period = period
         self._deadline = deadline
         self._published = published
+        self._alignments = alignments
         self._exposition = Exposition(self._families)
         self._rendered: tuple[Snapshot, bytes, str] | None = None
         self.table = (
@@ -114,12 +123,29 @@ class Endpoints:
                 summary="the NodeResourceTopology that would be published, as JSON or YAML (?format=yaml)",
                 answer=self._nrt,
             ),
+            Endpoint(
+                path="/api/v1/alignment",
+                summary="what each pod holds, where it is, and what its cgroups leave to it, as JSON",
+                answer=self._alignment,
+            ),
+            Endpoint(
+                path="/api/v1/refusals",
+                summary="pods that the kubelet refused, and why, as JSON (?namespace=NS&pod=NAME for one)",
+                answer=self._refusals,
+            ),
             Endpoint(path="/healthz", summary="whether the agent lives", answer=self._healthz),
             Endpoint(
                 path="/readyz", summary="whether what is served is fresh and complete", answer=self._readyz
             ),
         )
         self._by_path = {endpoint.path: endpoint for endpoint in self.table}
+
+    async def prepare(self, query: Query) -> None:
+        """Reads what the answer to a request needs beyond the current state; nothing for most of them."""
+        snapshot = self._state().snapshot
+        asked = query.path == "/api/v1/alignment" and query.method in ("GET", "HEAD") and not query.has_body
+        if asked and self._alignments is not None and snapshot is not None:
+            await self._alignments.refresh(snapshot)
 
     def answer(self, query: Query) -> Answer:
         """The answer to any request; errors are answers too."""
@@ -210,6 +236,21 @@ class Endpoints:
             return self._published.nrt()
         nrt = derive_nrt(snapshot, node_name=self._node_name)
         return nrt, missing_reason(snapshot) if nrt is None else None
+
+    def _alignment(self, query: Query) -> Answer:
+        if self._alignments is None:
+            return self._unavailable("there is no kubelet here")
+        body = self._alignments.body
+        if body is None:
+            return self._unavailable("the containers' cgroups have not been read yet")
+        return Answer(body=body, content_type=JSON, headers=(("Cache-Control", "no-cache"),))
+
+    def _refusals(self, query: Query) -> Answer:
+        if self._published is None:
+            return self._unavailable("there is no kubelet here, so nothing is refused")
+        pod = query.parameters.get("pod")
+        found = self._published.refusals(query.parameters.get("namespace", "default"), pod)
+        return _json(found, headers=(("Cache-Control", "no-cache"),))
 
     def _healthz(self, query: Query) -> Answer:
         return _health(

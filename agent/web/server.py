@@ -151,6 +151,7 @@ class WebServer:
             headers=request.headers,
             has_body=request.body_exists,
         )
+        await self._endpoints.prepare(query)
         answer = self._endpoints.answer(query)
         response = Response(status=answer.status.value, body=answer.body)
         response.headers["Server"] = BANNER
