@@ -111,7 +111,7 @@ class _Search:
             nodes=nodes,
             givers=tuple(nodes[place] for place in plan.givers),
             unevenness=plan.unevenness,
-            in_one_socket=self._in_one_socket(nodes),
+            in_one_socket=self.by_socket and self._in_one_socket(nodes),
         )
 
     def _plan(self, nodes: Sequence[int]) -> _Plan | None:

@@ -60,7 +60,7 @@ def test_nothing_wanted_takes_nothing() -> None:
 
 
 def test_where_no_even_shares_exist_cpus_are_packed() -> None:
-    assert taken(TWO_NODES, "0-7", 9 - 2) == "0-6"
+    assert taken(TWO_NODES, "0,4-7,12-15", 9) == "0,4-7,12-15"
 
 
 def test_a_shortage_is_told_in_the_kubelets_words() -> None:
