@@ -67,6 +67,7 @@ reach it only through something that has both. It takes GET and HEAD, and no bod
 | `/metrics` | metrics ([metrics.md](metrics.md)): Prometheus' text format, or OpenMetrics for `Accept: application/openmetrics-text` |
 | `/api/v1/snapshot` | the machine as JSON, as below |
 | `/api/v1/nrt` | the NodeResourceTopology as it is published, or would be: JSON, or YAML for `Accept: application/yaml` or `?format=yaml` |
+| `/api/v1/alignment` | what each pod holds, on which NUMA nodes, and what its cgroups leave to it, as JSON; 503 on a machine without a kubelet |
 | `/healthz` | `ok`, or 503 and why the agent should be restarted: its survey loop has not shown itself for a period and a deadline |
 | `/readyz` | `ok`, or 503 and why what is served may be wrong: no complete survey yet, one that is stuck, or the last is two periods old; in a cluster also while what is at the API server is not known to be what it should be |
 
@@ -91,11 +92,20 @@ is not in it: their driver hands it out.
 - Sets of CPUs and of NUMA nodes are the kernel's list strings: `"0-3,8"`, `""` for none.
 - Numbers are in the unit that the field's name ends with; times are RFC 3339 in UTC.
 - Ids of PCI vendors, devices and classes are hexadecimal strings.
-- `kubelet` is null on a machine alone. Of pods only what is below is ever kept: no environment, no annotation, no volume.
+- `kubelet` is null on a machine alone. Of pods only what is below is ever kept: no environment, no volume, no annotation but the two that are named there.
 - New fields may come at any time; `api_version` rises when one changes its meaning or goes. `kind` is `Snapshot`.
 
 """
 
+_ALIGNMENT = """\
+## `/api/v1/alignment`
+
+`kind` is `Alignment`. The rules of `/api/v1/snapshot` hold. The containers' cgroups are read when somebody asks, at most
+once a second; [alignment.md](alignment.md) says what follows from what. Fields are of `Alignment`, and of what is in it:
+
+"""
+
+_ALIGNMENT_MODEL = Path(__file__).resolve().parents[1] / "agent" / "alignment" / "model.py"
 _MODEL = Path(__file__).resolve().parents[1] / "collectors" / "model"
 _MODEL_FILES = (
     "snapshot",
@@ -108,7 +118,13 @@ _MODEL_FILES = (
     "pod",
     "kubelet_config",
 )
-_NOT_SERVED = ("KubeletAnswers",)
+_NOT_SERVED = (
+    "KubeletAnswers",
+    "PagesByNode",
+    "HugePagesByNode",
+    "ContainerCgroup",
+    "ContainerCgroups",
+)
 _HEXADECIMAL = ("class_code", "vendor_id", "device_id", "subsystem_vendor_id", "subsystem_device_id")
 _WORDS = {
     "IdSet": "list string",
@@ -130,13 +146,18 @@ _TIMES = ("taken_at", "read_at", "started_at")
 
 def api_document() -> str:
     """docs/api.md"""
-    sections = (
+    machine = _sections(_MODEL / f"{name}.py" for name in _MODEL_FILES)
+    alignment = _sections((_ALIGNMENT_MODEL, _MODEL / "cgroup.py"))
+    return f"{_API}{machine}{_ALIGNMENT}{alignment}".rstrip("\n") + "\n"
+
+
+def _sections(paths: Iterable[Path]) -> str:
+    return "".join(
         _class_section(kind)
-        for name in _MODEL_FILES
-        for kind in ast.parse((_MODEL / f"{name}.py").read_text()).body
+        for path in paths
+        for kind in ast.parse(path.read_text()).body
         if isinstance(kind, ast.ClassDef) and kind.name not in _NOT_SERVED
     )
-    return f"{_API}{''.join(sections)}".rstrip("\n") + "\n"
 
 
 def _class_section(kind: ast.ClassDef) -> str:

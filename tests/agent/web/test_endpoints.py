@@ -79,6 +79,9 @@ class InCluster:
     def nrt(self) -> tuple[dict[str, Any] | None, str]:
         return self._nrt, "the kubelet has not answered yet"
 
+    def refusals(self, namespace: str, name: str | None) -> dict[str, Any]:
+        return {"kind": "Refusals", "asked": [namespace, name]}
+
     def problem(self) -> str | None:
         return self._problem
 
@@ -105,6 +108,8 @@ def test_an_unknown_path_is_told_which_there_are() -> None:
         "/metrics",
         "/api/v1/snapshot",
         "/api/v1/nrt",
+        "/api/v1/alignment",
+        "/api/v1/refusals",
         "/healthz",
         "/readyz",
     ]
@@ -115,6 +120,18 @@ def test_another_method_is_told_which_are_allowed(method: str) -> None:
     answer = Served().get("/metrics", method)
     assert answer.status is HTTPStatus.METHOD_NOT_ALLOWED
     assert header(answer, "Allow") == ["GET, HEAD"]
+
+
+def test_refused_pods_are_served_of_all_or_of_one() -> None:
+    served = Served(published=InCluster(None))
+    assert json.loads(served.get("/api/v1/refusals").body)["asked"] == ["default", None]
+    assert json.loads(served.get("/api/v1/refusals?pod=web").body)["asked"] == ["default", "web"]
+
+
+def test_a_machine_alone_refuses_nothing() -> None:
+    answer = Served().get("/api/v1/refusals")
+    assert answer.status is HTTPStatus.SERVICE_UNAVAILABLE
+    assert "there is no kubelet here" in json.loads(answer.body)["error"]
 
 
 def test_a_body_is_refused() -> None:
