@@ -23,7 +23,8 @@ class CpuTopology:
     """The online CPUs and what they are parts of.
 
     The sizes of a core, a socket and a cache are averages, rounded down, as in the kubelet: where parts are uneven (P
-    and E cores, a socket with a CPU offline) they are nobody's size, and the rules built on them go astray.
+    and E cores, a socket with a CPU offline) they are nobody's size, and the rules built on them go astray. Of nothing the
+    size is 1.
     """
 
     cpus: CpuMask
@@ -120,4 +121,4 @@ def _meeting(parts: Parts, cpus: CpuMask) -> tuple[int, ...]:
 
 
 def _average(total: int, parts: int) -> int:
-    return total // parts if parts else 0
+    return total // parts if parts else 1

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from agent.admission.cpu_manager import NoCpus
-from agent.admission.model import AllocationError, Hint, NeverAnswersError
+from agent.admission.model import AllocationError, Hint, Machine, NeverAnswersError
 from collectors.parse import format_id_list
 from tests.agent.admission.cpu_builders import (
     ANYWHERE,
@@ -41,6 +41,11 @@ class TestReservedCpus:
 
     def test_more_than_the_machine_has_are_all_it_has(self) -> None:
         assert len(static(TWO_SOCKETS, reserved=17).reserved) == 16
+
+    def test_of_a_machine_whose_cpus_are_unknown_there_are_none(self) -> None:
+        nothing = Machine(cpus=(), numa_nodes=())
+        manager = static(nothing, reserved=1, full_pcpus_only=True, distribute_cpus_across_numa=True)
+        assert manager.reserved == frozenset()
 
     def test_they_stay_in_the_shared_pool_unless_the_reservation_is_strict(self) -> None:
         assert len(static(TWO_SOCKETS, reserved=2).untouched_pool) == 16

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.admission.cpu_topology import ascending, derive_topology, ids_of_mask, mask_of_cpus, touching
-from agent.admission.model import Machine
 from tests.agent.admission.cpu_builders import irregular, machine
 
 
@@ -32,11 +31,6 @@ def test_the_kubelets_own_counts_of_sockets_and_cpus_win() -> None:
     odd = dataclasses.replace(machine(cores=4), socket_count=2, cpu_count=16)
     topology = derive_topology(odd)
     assert (topology.socket_count, topology.cpus_per_socket, topology.cpus_per_core) == (2, 8, 4)
-
-
-def test_a_machine_without_cpus_has_no_sizes() -> None:
-    topology = derive_topology(Machine(cpus=(), numa_nodes=()))
-    assert (topology.cpus, topology.cpus_per_core) == (0, 0)
 
 
 def test_touching_gives_the_siblings_too() -> None:
