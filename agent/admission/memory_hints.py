@@ -32,7 +32,8 @@ Request = Mapping[str, int]
 """Bytes by resource: memory and hugepages-*"""
 
 FEW = 12
-"""Nodes up to which sets are tried one by one where a node's amount wrapped around, and adding is no adding any more"""
+"""So many nodes are still few: where an amount wrapped around and adding is no adding any more, their sets are tried one
+by one, and a search among them needs no help"""
 
 
 class NoNodesError(Exception):
@@ -58,10 +59,24 @@ def derive_rule(nodes: Nodes, request: Request, reusable: Sequence[MemoryBlock] 
 
 
 def _conditions(nodes: Nodes, request: Request, *, free: bool) -> tuple[Enough, ...]:
-    return tuple(
+    conditions = tuple(
         Enough(amounts=tuple(amounts_by_node(nodes, resource, free=free)), need=need)
         for resource, need in sorted(request.items())
     )
+    return (
+        (_taken_together(conditions), *conditions) if len(conditions) > 1 and len(nodes) > FEW else conditions
+    )
+
+
+def _taken_together(conditions: Sequence[Enough]) -> Enough:
+    """What follows from several conditions at once, each weighed by its need. It says nothing new, but shows a search
+    over many nodes much sooner that nodes with much of one kind have too little of another."""
+    weighed = [(each, (1 << 64) // each.need) for each in conditions if each.need]
+    amounts: dict[Mask, int] = {}
+    for condition, weight in weighed:
+        for node, amount in condition.amounts:
+            amounts[node] = amounts.get(node, 0) + weight * amount
+    return Enough(amounts=tuple(amounts.items()), need=sum(weight * each.need for each, weight in weighed))
 
 
 def _others(nodes: Nodes, reusable: Sequence[MemoryBlock]) -> list[Mask]:

@@ -176,6 +176,19 @@ def test_no_hint_breaks_a_group(table: Nodes, need: int) -> None:
             assert may_give(table, mask)
 
 
+@given(data=st.data(), needs=st.tuples(st.integers(0, 60), st.integers(1, 60)))
+def test_what_helps_a_search_over_many_nodes_changes_no_hint(
+    data: st.DataObject, needs: tuple[int, int]
+) -> None:
+    free = data.draw(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=13, max_size=13))
+    table = nodes(*(memory + pages for memory, pages in free), pages=tuple(pages for _, pages in free))
+    rule = derive_rule(table, {"memory": needs[0], "hugepages-2Mi": needs[1]})
+    mask = data.draw(st.integers(1, (1 << 13) - 1))
+    has = [sum(amounts[kind] for node, amounts in enumerate(free) if mask >> node & 1) for kind in (0, 1)]
+    enough = has[0] >= needs[0] and has[1] >= needs[1]
+    assert (rule is not None and holds(rule, mask)) is enough
+
+
 def test_thirty_four_nodes_are_no_matter() -> None:
     table = nodes(*([100] * 34), taken=[block(5, 3)])
     assert choose_nodes(table, {"memory": 1650}, (), Hint(1 << 33, False)) == (1 << 33) | ((1 << 17) - 1) & ~(
