@@ -121,7 +121,8 @@ def _topology(hardware: Hardware, policies: Policies) -> Iterator[Entry]:
         value=policies.topology,
         why=(_POLICIES[policies.topology], *_slow(hardware, policies)),
     )
-    yield Entry(key="topologyManagerScope", value=policies.scope, why=(_SCOPES[policies.scope],))
+    if policies.topology != "none":
+        yield Entry(key="topologyManagerScope", value=policies.scope, why=(_SCOPES[policies.scope],))
 
 
 def _slow(hardware: Hardware, policies: Policies) -> Iterator[str]:

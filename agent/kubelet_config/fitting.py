@@ -68,7 +68,9 @@ def fit_options(
     `max-allowable-numa-nodes` is there wherever the kubelet does not start without it. Raises UnfitError for one that
     is asked for and does not fit, with the reason and the way out.
     """
-    misfits = dict(_misfits(hardware, policies))
+    misfits: dict[str, str] = {}
+    for name, reason in _misfits(hardware, policies):
+        misfits.setdefault(name, reason)
     names = tuple(_by_itself(hardware, policies, version, misfits) if asked is None else dict.fromkeys(asked))
     for name in names:
         _check(name, version, misfits)

@@ -31,9 +31,11 @@ class MergeCost:
     def duration(self) -> str:
         """About how long the kubelet takes for it, in words."""
         seconds = self.permutations * SECONDS_EACH
+        if seconds < 1.5:
+            return "about a second" if seconds > 0.3 else "less than a second"
         for most, one, unit in ((120, 1, "seconds"), (7200, 60, "minutes"), (172_800, 3600, "hours")):
             if seconds < most:
-                return f"about {max(round(seconds / one), 1)} {unit}"
+                return f"about {round(seconds / one)} {unit}"
         return f"about {round(seconds / 86_400):,} days"
 
 
