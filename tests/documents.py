@@ -68,6 +68,7 @@ reach it only through something that has both. It takes GET and HEAD, and no bod
 | `/api/v1/snapshot` | the machine as JSON, as below |
 | `/api/v1/nrt` | the NodeResourceTopology as it is published, or would be: JSON, or YAML for `Accept: application/yaml` or `?format=yaml` |
 | `/api/v1/alignment` | what each pod holds, on which NUMA nodes, and what its cgroups leave to it, as JSON; 503 on a machine without a kubelet |
+| `/api/v1/refusals` | pods that the kubelet refused, and why, as JSON; of one pod for `?namespace=NS&pod=NAME`; 503 on a machine without a kubelet |
 | `/healthz` | `ok`, or 503 and why the agent should be restarted: its survey loop has not shown itself for a period and a deadline |
 | `/readyz` | `ok`, or 503 and why what is served may be wrong: no complete survey yet, one that is stuck, or the last is two periods old; in a cluster also while what is at the API server is not known to be what it should be |
 
@@ -105,6 +106,26 @@ once a second; [alignment.md](alignment.md) says what follows from what. Fields 
 
 """
 
+_REFUSALS = """\
+## `/api/v1/refusals`
+
+`kind` is `Refusals`. The rules of `/api/v1/snapshot` hold; sets of NUMA nodes are lists of numbers here.
+
+| field | form | what it is |
+| --- | --- | --- |
+| `pod` | PodAskedFor | Only where one pod was asked for |
+| `counts` | RefusalCounts | As in the snapshot's `kubelet` |
+| `stories` | list of Story | One for each workload, the last refusal first; of one pod: the story that it is in, or none |
+| `forgotten` | number | Stories that made room for newer ones |
+
+PodAskedFor has `namespace` and `name` as asked, `found` (whether the agent knows such a pod now), `refused`, `phase`,
+`reason` and `message` (null where it does not). Its story may be known though the pod is gone. A pod that was refused
+is explained within a second or two; until then `explanation` is null. [refusals.md](refusals.md) explains the words.
+
+"""
+
+_REFUSALS_MODEL = Path(__file__).resolve().parents[1] / "agent" / "refusals" / "model.py"
+_CAUSES = _REFUSALS_MODEL.with_name("classify.py")
 _ALIGNMENT_MODEL = Path(__file__).resolve().parents[1] / "agent" / "alignment" / "model.py"
 _MODEL = Path(__file__).resolve().parents[1] / "collectors" / "model"
 _MODEL_FILES = (
@@ -117,6 +138,7 @@ _MODEL_FILES = (
     "kubelet",
     "pod",
     "kubelet_config",
+    "refusals",
 )
 _NOT_SERVED = (
     "KubeletAnswers",
@@ -124,6 +146,7 @@ _NOT_SERVED = (
     "HugePagesByNode",
     "ContainerCgroup",
     "ContainerCgroups",
+    "Verdict",
 )
 _HEXADECIMAL = ("class_code", "vendor_id", "device_id", "subsystem_vendor_id", "subsystem_device_id")
 _WORDS = {
@@ -140,15 +163,17 @@ _NAMED = {
     "tuple[tuple[str, bool], ...]": "true or false by name",
     "tuple[tuple[int, tuple[tuple[str, int], ...]], ...]": "amount by resource, by NUMA node id",
     "frozenset[str]": "list of string",
+    "tuple[tuple[int, ...], ...]": "list of lists of number",
 }
-_TIMES = ("taken_at", "read_at", "started_at")
+_TIMES = ("taken_at", "read_at", "started_at", "at", "first_at", "last_at")
 
 
 def api_document() -> str:
     """docs/api.md"""
     machine = _sections(_MODEL / f"{name}.py" for name in _MODEL_FILES)
     alignment = _sections((_ALIGNMENT_MODEL, _MODEL / "cgroup.py"))
-    return f"{_API}{machine}{_ALIGNMENT}{alignment}".rstrip("\n") + "\n"
+    refusals = _sections((_REFUSALS_MODEL, _CAUSES))
+    return f"{_API}{machine}{_ALIGNMENT}{alignment}{_REFUSALS}{refusals}".rstrip("\n") + "\n"
 
 
 def _sections(paths: Iterable[Path]) -> str:

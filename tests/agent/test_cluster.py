@@ -24,7 +24,7 @@ from agent.settings import Address, Settings
 from agent.web.endpoints import Answer, Query
 from agent.web.server import bind
 from collectors.kubelet.wire import podresources_pb2 as wire
-from collectors.model.pod import ContainerRole, ContainerState, Pod, PodContainer
+from collectors.model.pod import REFUSED, ContainerRole, ContainerState, Owner, Pod, PodContainer
 from tests.fakes.kubelet import ALLOCATABLE, GET, GET_POD, LIST, WATCH_PODS, FakeKubelet, serve
 from tests.fakes.memoryfs import MemoryFS
 from tests.hosts.machine import build_tree
@@ -61,6 +61,23 @@ def told(phase: str = "Running") -> bytes:
     return pod_bytes(pod)
 
 
+def told_refused(name: str, *, cpus: int = 40) -> bytes:
+    amounts = (("cpu", cpus * 1000), ("memory", 1 << 30))
+    container = PodContainer(name="app", role=ContainerRole.APP, requests=amounts, limits=amounts)
+    pod = Pod(
+        namespace="default",
+        name=name,
+        uid=f"uid-{name}",
+        phase="Failed",
+        reason="TopologyAffinityError",
+        message=f"{REFUSED}Resources cannot be allocated with Topology locality",
+        qos_class="Guaranteed",
+        owner=Owner(kind="ReplicaSet", name="web"),
+        containers=(container,),
+    )
+    return pod_bytes(pod)
+
+
 class Kubelet:
     """Both of its APIs; the pods come as the test says."""
 
@@ -93,10 +110,12 @@ class ApiServer:
 
     Attributes:
         applied: every body that was applied.
+        events: every Event that was created.
     """
 
     def __init__(self) -> None:
         self.applied: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
         self._over = asyncio.Event()
 
     @asynccontextmanager
@@ -115,6 +134,9 @@ class ApiServer:
             await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "POST":
+            self.events.append(json.loads(await request.text()))
+            return web.json_response(self.events[-1], status=201)
         if request.method == "PATCH":
             self.applied.append(json.loads(await request.text()))
         if request.query.get("watch"):
@@ -143,16 +165,24 @@ def kubeconfig(folder: Path, server: str) -> Credentials | None:
 class Running:
     """An agent under way beside a kubelet, and where there are credentials in a cluster."""
 
-    def __init__(self, root: Path, credentials: Credentials | None, publish: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        credentials: Credentials | None,
+        publish: tuple[str, ...],
+        explain_events: str = "off",
+    ) -> None:
         self.said: list[str] = []
         self.spoke = asyncio.Event()
         settings = Settings(
             listen=Address("127.0.0.1", 0),
             node_name="worker-1",
             kubelet_root=str(root),
+            topology_manager_policy="single-numa-node",
             cpu_manager_policy="static",
             memory_manager_policy="None",
             publish=publish,
+            explain_events=explain_events,
         )
         self.agent = Agent(
             settings,
@@ -167,12 +197,13 @@ class Running:
         self.said += lines
         self.spoke.set()
 
-    def get(self, path: str) -> tuple[int, dict[str, Any]]:
-        answer = self.answer(path)
+    def get(self, path: str, **parameters: str) -> tuple[int, dict[str, Any]]:
+        answer = self.answer(path, parameters)
         return answer.status.value, json.loads(answer.body)
 
-    def answer(self, path: str) -> Answer:
-        return self.agent._web._endpoints.answer(Query(method="GET", path=path))
+    def answer(self, path: str, parameters: dict[str, str] | None = None) -> Answer:
+        query = Query(method="GET", path=path, parameters=parameters or {})
+        return self.agent._web._endpoints.answer(query)
 
     def status(self, path: str) -> int:
         return self.answer(path).status.value
@@ -192,9 +223,12 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def running(
-    root: Path, credentials: Credentials | None = None, publish: tuple[str, ...] = ("nrt",)
+    root: Path,
+    credentials: Credentials | None = None,
+    publish: tuple[str, ...] = ("nrt",),
+    explain_events: str = "off",
 ) -> AsyncIterator[Running]:
-    run = Running(root, credentials, publish)
+    run = Running(root, credentials, publish, explain_events)
     async with asyncio.timeout(LIMIT_SECONDS), asyncio.TaskGroup() as group:
         serving = group.create_task(run.agent.serve())
         yield run
@@ -218,6 +252,59 @@ async def test_a_pod_that_comes_and_goes_is_in_what_is_served(tmp_path: Path) ->
         ]
         kubelet.events.put_nowait(event(2, told("Succeeded")))
         await until(lambda: run.free_cpus() == all_free)
+
+
+@pytest.mark.asyncio
+async def test_refused_pods_are_counted_explained_and_served(tmp_path: Path) -> None:
+    kubelet = Kubelet(tmp_path)
+    async with kubelet.running(), running(tmp_path) as run:
+        await run.spoke.wait()
+        _, before = run.get("/api/v1/snapshot")
+        assert before["kubelet"]["refusals"]["refused"] == before["kubelet"]["refusals"]["present"] == 0
+        for number in range(30):
+            kubelet.events.put_nowait(event(1, told_refused(f"web-{number}")))
+        await until(lambda: run.get("/api/v1/refusals")[1]["counts"]["refused"] == 30)
+        await until(lambda: run.get("/api/v1/refusals")[1]["stories"][0]["explanation"] is not None)
+        _, found = run.get("/api/v1/refusals")
+        (story,) = found["stories"]
+        assert (story["owner"], story["refused"]) == ({"kind": "ReplicaSet", "name": "web"}, 30)
+        assert story["explanation"]["summary"] == (
+            "container app wants 40 CPUs on one NUMA node, and no node of this machine gives more than 32 CPUs"
+        )
+        assert story["explanation"]["replayed"] is True
+        await until(lambda: run.get("/api/v1/snapshot")[1]["kubelet"]["refusals"]["present"] == 30)
+
+
+@pytest.mark.asyncio
+async def test_one_pod_that_is_asked_for_is_answered_with_the_story_that_it_is_in(tmp_path: Path) -> None:
+    kubelet = Kubelet(tmp_path)
+    async with kubelet.running(), running(tmp_path) as run:
+        await run.spoke.wait()
+        for number in range(9):
+            kubelet.events.put_nowait(event(1, told_refused(f"web-{number}")))
+        kubelet.events.put_nowait(event(1, told()))
+        await until(lambda: run.get("/api/v1/refusals", pod="web")[1]["pod"]["found"])
+        _, first = run.get("/api/v1/refusals", namespace="default", pod="web-0")
+        assert (first["pod"]["refused"], first["stories"][0]["refused"]) == (True, 9)
+        _, running_one = run.get("/api/v1/refusals", pod="web")
+        assert (running_one["pod"]["phase"], running_one["stories"]) == ("Running", [])
+        _, nobody = run.get("/api/v1/refusals", pod="nobody")
+        assert (nobody["pod"]["found"], nobody["pod"]["refused"], nobody["stories"]) == (False, None, [])
+
+
+@pytest.mark.asyncio
+async def test_a_refused_pod_gets_one_event_for_its_workload_where_that_is_wanted(tmp_path: Path) -> None:
+    kubelet, server = Kubelet(tmp_path), ApiServer()
+    async with server.running() as url, kubelet.running():
+        async with running(tmp_path, kubeconfig(tmp_path, url), explain_events="on") as run:
+            await run.spoke.wait()
+            for number in range(20):
+                kubelet.events.put_nowait(event(1, told_refused(f"web-{number}")))
+            await until(lambda: bool(server.events))
+            await until(lambda: run.get("/api/v1/refusals")[1]["counts"]["refused"] == 20)
+    (created,) = server.events
+    assert created["regarding"]["name"] == "web-0"
+    assert created["note"].startswith("container app wants 40 CPUs on one NUMA node")
 
 
 @pytest.mark.asyncio
