@@ -78,6 +78,10 @@ corpus: $(READY) ## Collect every TREES/*.tar.xz and write one OUT/<tree>.json (
 fuzz: $(READY) ## 20,000 mutated machines with a fresh seed (ARGS="--trees 1000 --seed 7")
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
+.PHONY: oracle
+oracle: $(READY) ## Compare 20,000 random scenarios with the kubelet's own code (ARGS="--seed random --only cpu"; needs Go)
+	@$(BIN)/python -m tests.oracle $(ARGS)
+
 .PHONY: bench
 bench: $(READY) ## Measure: survey, start, memory (docs/performance.md has the figures)
 	@$(BIN)/pytest -q -m bench tests/bench --benchmark-columns=median,min,max,rounds --benchmark-sort=name

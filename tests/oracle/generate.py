@@ -58,12 +58,12 @@ def _steps(
             )
 
 
-def _allocatable(
-    random: Random, machine: MachineSpec, kubelet: KubeletSpec
-) -> tuple[tuple[str, str], ...]:
+def _allocatable(random: Random, machine: MachineSpec, kubelet: KubeletSpec) -> tuple[tuple[str, str], ...]:
     """As the kubelet computes it, of the machine less its reserve; now and then less, or room for few pods."""
     pages = machine.hugepages()
-    memory = machine.memory - kubelet.reserved_bytes - sum(size * 1024 * count for size, count in pages.items())
+    memory = (
+        machine.memory - kubelet.reserved_bytes - sum(size * 1024 * count for size, count in pages.items())
+    )
     cpu = 1000 * len(machine.online) - kubelet.reserved_cpu_millis
     if random.random() < 0.1:
         cpu, memory = cpu * 3 // 4, memory * 3 // 4

@@ -43,7 +43,9 @@ def random_kubelet(random: Random, machine: MachineSpec, subjects: Iterable[str]
         cpu_options=_cpu_options(random, topology) if static_cpus else (),
         memory_policy="Static" if static_memory else "None",
         reserved_cpus=reserved,
-        reserved_cpu_millis=1000 * len(reserved) if reserved else random.choice((500, 1000, 1000, 1001, 2000)),
+        reserved_cpu_millis=1000 * len(reserved)
+        if reserved
+        else random.choice((500, 1000, 1000, 1001, 2000)),
         reserved_memory=kept if static_memory else (),
         reserved_bytes=sum(dict(amounts).get("memory", 0) for _, amounts in kept),
         gates=(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from random import Random
@@ -15,7 +16,7 @@ CORES_OF_NODE = {1: 6, 2: 20, 3: 10, 4: 25, 6: 12, 8: 18, 12: 5, 16: 3}
 THREADS = {1: 35, 2: 60, 4: 5}
 
 
-def chosen(random: Random, weights: dict[int, float]) -> int:
+def chosen(random: Random, weights: Mapping[int, float]) -> int:
     """One key, by its weight."""
     return random.choices(list(weights), list(weights.values()))[0]
 
@@ -30,7 +31,9 @@ def random_machine(random: Random) -> MachineSpec:
             break
     distances = _distances(random, ids)
     sizes = [size for size, chance in ((2048, 0.4), (1 << 20, 0.15)) if random.random() < chance]
-    nodes = tuple(_node(random, node, sizes, distances[at] if distances else None) for at, node in enumerate(ids))
+    nodes = tuple(
+        _node(random, node, sizes, distances[at] if distances else None) for at, node in enumerate(ids)
+    )
     if random.random() < 0.06:  # one node has CPUs and no memory
         bare = random.randrange(count)
         nodes = tuple(

@@ -6,7 +6,7 @@ import json
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -30,10 +30,11 @@ def ask(program: Path, scenarios: Iterable[Scenario]) -> Iterator[tuple[Scenario
 
 def _from_one_process(
     program: Path, source: Iterator[Scenario], waiting: deque[Scenario]
-) -> Iterator[tuple[Scenario, Object]]:
+) -> Generator[tuple[Scenario, Object], None, int]:
     """As far as one process comes: its exit status. What it did not answer stays in `waiting`."""
     process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     again = tuple(waiting)
     feeder = threading.Thread(target=_feed, args=(process.stdin, again, source, waiting), daemon=True)
     feeder.start()

@@ -49,7 +49,9 @@ def fashion_for(random: Random, machine: MachineSpec, plugins: Sequence[PluginSp
 def random_pod(random: Random, fashion: Fashion, number: int) -> Object:
     """One pod; its uid is `pod-<number>`."""
     kind = random.random()
-    app = [_container(random, fashion, kind, f"app{each}") for each in range(random.choice((1, 1, 1, 2, 2, 3)))]
+    app = [
+        _container(random, fashion, kind, f"app{each}") for each in range(random.choice((1, 1, 1, 2, 2, 3)))
+    ]
     init = []
     if random.random() < 0.3:
         for each in range(random.choice((1, 1, 2, 3))):
@@ -105,7 +107,7 @@ def _hugepages(random: Random, fashion: Fashion) -> Amounts:
 
 
 def _devices(random: Random, fashion: Fashion) -> Amounts:
-    found = {}
+    found: Amounts = {}
     for plugin in fashion.plugins:
         if (fashion.many_devices or not found) and random.random() < 0.35:
             most = len(plugin.devices) + 1 if random.random() < 0.1 else min(4, len(plugin.devices))

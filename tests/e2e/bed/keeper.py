@@ -19,7 +19,8 @@ from tests.e2e.bed.machines import MACHINES, make_machine
 from tests.e2e.bed.manifests import CRDS, apply_manifests
 from tests.e2e.bed.options import KubeletOptions
 from tests.e2e.bed.processes import wait_until
-from tests.e2e.bed.programs import cache_folder, provide_programs
+from tests.e2e.bed.programs import provide_programs
+from tests.golang import cache_folder
 
 START_SECONDS = 1800.0
 """Kubernetes may have to be built first."""

