@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from agent import settings
 
 if TYPE_CHECKING:
+    from agent.kube.credentials import Credentials
     from agent.views.doctor_model import Finding
 
 NAME = "doctor"
@@ -103,11 +104,35 @@ def _everything(options: argparse.Namespace, chosen: settings.Settings) -> tuple
     from agent.checkup.machine import examine  # noqa: PLC0415
     from agent.cli.access import own_credentials  # noqa: PLC0415
     from agent.cli.machine import read_machine  # noqa: PLC0415
-    from agent.views.doctor import diagnose  # noqa: PLC0415
+    from agent.views.doctor import diagnose, worst_first  # noqa: PLC0415
 
     machine = read_machine(options.host)
     credentials = None if options.host is not None else own_credentials(chosen.kubeconfig, os.environ)
-    return diagnose(examine(machine, host=options.host, settings=chosen, credentials=credentials))
+    findings = diagnose(examine(machine, host=options.host, settings=chosen, credentials=credentials))
+    if credentials is None:
+        return findings
+    return worst_first((*findings, *_cluster(options, credentials)))
+
+
+def _cluster(options: argparse.Namespace, credentials: Credentials) -> tuple[Finding, ...]:
+    """What the API server has of this node, and in a pod whether its rights do."""
+    import asyncio  # noqa: PLC0415
+    import os  # noqa: PLC0415
+
+    from agent import __version__  # noqa: PLC0415
+    from agent.checkup.cluster import check_cluster  # noqa: PLC0415
+    from agent.cli.access import node_name_of  # noqa: PLC0415
+    from agent.kube.client import KubeClient  # noqa: PLC0415
+    from agent.kube.credentials import ServiceAccount  # noqa: PLC0415
+
+    node_name = options.node_name or node_name_of(credentials, os.environ)
+    as_agent = isinstance(credentials, ServiceAccount)
+
+    async def check() -> tuple[Finding, ...]:
+        async with KubeClient(credentials, user_agent=f"numascope/{__version__}") as client:
+            return await check_cluster(client, node_name, as_agent=as_agent)
+
+    return asyncio.run(check())
 
 
 def _fingerprint(options: argparse.Namespace, chosen: settings.Settings) -> tuple[Finding, ...]:

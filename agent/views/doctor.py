@@ -7,10 +7,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from agent.placement.ledger import derive_ledger
+from agent.views.doctor_alignment import alignment_findings
+from agent.views.doctor_harm import harm_of
 from agent.views.doctor_kubelet import kubelet_findings
 from agent.views.doctor_ledger import ledger_findings
 from agent.views.doctor_machine import machine_findings
+from agent.views.doctor_merge import merge_findings
 from agent.views.doctor_model import Examined, Finding, Severity
+from agent.views.doctor_pods import pod_findings
+from agent.views.doctor_scheduler import scheduler_findings
+from agent.views.doctor_start import start_findings
 from agent.views.plain import API_VERSION, plain
 from agent.views.text import Branch, Page, Section, Span, plural, quiet, warn
 from agent.views.text import name as named
@@ -25,14 +31,21 @@ def diagnose(examined: Examined) -> tuple[Finding, ...]:
     found = (
         *machine_findings(examined, ledger),
         *kubelet_findings(examined),
+        *start_findings(examined),
+        *merge_findings(examined),
+        *pod_findings(examined),
+        *scheduler_findings(examined, ledger),
         *ledger_findings(examined, ledger),
+        *alignment_findings(examined),
     )
     return worst_first(found)
 
 
 def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """By severity, else as they came."""
-    return tuple(sorted(findings, key=lambda found: _SEVERITIES.index(found.severity)))
+    """By severity, then by harm, else as they came."""
+    return tuple(
+        sorted(findings, key=lambda found: (_SEVERITIES.index(found.severity), harm_of(found.check)))
+    )
 
 
 def is_wrong(findings: Iterable[Finding]) -> bool:

@@ -84,13 +84,13 @@ def test_who_has_the_reserved_cpus_is_named() -> None:
 
 
 def test_strictly_reserved_cpus_are_outside_the_pool() -> None:
-    strict = {"cpuManagerPolicyOptions": {"strict-cpu-reservation": "true"}}
+    strict: dict[str, Any] = {"cpuManagerPolicyOptions": {"strict-cpu-reservation": "true"}}
     state = replace(STATIC, shared_cpus=ALL - HELD - {0, 8})
     assert cpu_verdict(state, **strict) is None
 
 
 def test_a_number_of_reserved_cpus_is_taken_by_the_kubelets_own_packing() -> None:
-    number = {"reservedSystemCPUs": "", "systemReserved": {"cpu": "1500m", "memory": "512Mi"}}
+    number: dict[str, Any] = {"reservedSystemCPUs": "", "systemReserved": {"cpu": "1500m", "memory": "512Mi"}}
     assert cpu_verdict(STATIC, **number) is None  # 0 and 8
     taken = replace(STATIC, shared_cpus=ALL - {8}, containers=(held(frozenset({8})),))
     assert cpu_verdict(taken, **number) is not None
