@@ -23,6 +23,14 @@ from collectors.model.pod import ContainerRole, ContainerState, Pod, PodContaine
 Allocations = tuple[DeviceAllocation, ...]
 
 
+class _NotTakenError(Exception):
+    """A resource could not be had. `books` are those with what was taken before."""
+
+    def __init__(self, message: str, books: Books) -> None:
+        super().__init__(message)
+        self.books = books
+
+
 class Devices:
     """The kubelet always has one, whatever the policies of the others."""
 
@@ -82,6 +90,12 @@ class Devices:
 
     def allocate(self, books: Books, pod: Pod, container: PodContainer, hint: Hint) -> Books:
         """Takes the container's devices, as many as they can be on the hint's nodes."""
+        try:
+            return self._take(books, pod, container, hint)
+        except _NotTakenError as error:
+            raise AllocationError.unexpected(str(error), books=error.books) from error
+
+    def _take(self, books: Books, pod: Pod, container: PodContainer, hint: Hint) -> Books:
         holder = pod.uid, container.name
         reusable = books.reusable_devices.get(pod.uid, ())
         for resource, request in _requests(books, container.limits):
@@ -97,15 +111,11 @@ class Devices:
             try:
                 chosen = choose_devices(stock, wanted, reusable=ids_of(resource, reusable), nodes=hint.nodes)
             except NoDevicesError as error:
-                lost = tuple(_allocations(books, resource, error.lost))
-                raise AllocationError.unexpected(
-                    str(error), books=replace(books, stray_devices=(*books.stray_devices, *lost))
-                ) from error
+                lost = *books.stray_devices, *_allocations(books, resource, error.lost)
+                raise _NotTakenError(str(error), replace(books, stray_devices=lost)) from error
             if chosen:
                 if stock.plugin.allocate_error is not None:
-                    raise AllocationError.unexpected(
-                        stock.plugin.allocate_error, books=replace(books, stray_devices=())
-                    )
+                    raise _NotTakenError(stock.plugin.allocate_error, replace(books, stray_devices=()))
                 held = _sorted((*before, *_allocations(books, resource, chosen)))
                 books = replace(books, device_holders={**books.device_holders, holder: held})
         left = _reusable(reusable, container, books.device_holders.get(holder, ()))
@@ -118,13 +128,17 @@ class Devices:
     def start(self, books: Books, pod: Pod, container: PodContainer, hint: Hint) -> Books:
         """A container starts: it gets devices of every resource that it asks for if it has none of one of them yet.
 
-        Raises AllocationError: the container then does not start, and the kubelet tries again.
+        Raises AllocationError with the manager's bare words: the container then does not start, and the kubelet tries
+        again.
         """
         held = {device.resource for device in books.device_holders.get((pod.uid, container.name), ())}
         lacking = [
             name for name, request in _requests(books, container.limits) if request and name not in held
         ]
-        return self.allocate(books, pod, container, hint) if lacking else books
+        try:
+            return self._take(books, pod, container, hint) if lacking else books
+        except _NotTakenError as error:
+            raise AllocationError("CreateContainerConfigError", str(error), books=error.books) from error
 
     def forget(self, books: Books, living: frozenset[str]) -> Books:
         """Gives back what pods hold that are gone, and finds what was lost, but only if any pod is gone."""

@@ -156,6 +156,15 @@ def test_pods_that_are_gone_give_their_devices_back() -> None:
     assert DEVICES.forget(books, frozenset("b")) is books
 
 
+def test_a_container_that_cannot_have_its_devices_does_not_start() -> None:
+    one = pod(wants(gpu=9), whole=5)
+    with pytest.raises(
+        AllocationError, match=r"^requested number of devices unavailable for x/gpu"
+    ) as caught:
+        DEVICES.start(BOOKS, one, one.containers[0], ANYWHERE)
+    assert caught.value.reason == "CreateContainerConfigError"
+
+
 def test_a_pod_that_asks_as_a_whole_gets_its_devices_when_containers_start() -> None:
     one: Pod = pod(wants(gpu=1), whole=5)
     books = DEVICES.allocate_pod(BOOKS, one, NODE_1)
