@@ -153,8 +153,7 @@ def start(node: NodeUnderRules, pod: Pod, container: PodContainer) -> Books:
     Raises AllocationError where it gets no devices: it then does not start, and the kubelet tries again.
     """
     hint = node.books.affinities.get((pod.uid, container.name), _NO_AFFINITY)
-    books = node.managers.devices.start(node.books, pod, container, hint)
-    return node.managers.memory.start(books, pod, container)
+    return node.managers.start(node.books, pod, container, hint, _living(node.books, pod.uid))
 
 
 def _living(books: Books, *more: str) -> Living:

@@ -125,18 +125,21 @@ class Devices:
         """Nothing changes: containers of such a pod get their devices when they start."""
         return books
 
+    def lacks(self, books: Books, pod: Pod, container: PodContainer) -> bool:
+        """Whether the container asks for devices of some resource and has none of it."""
+        held = {device.resource for device in books.device_holders.get((pod.uid, container.name), ())}
+        return any(
+            request and resource not in held for resource, request in _requests(books, container.limits)
+        )
+
     def start(self, books: Books, pod: Pod, container: PodContainer, hint: Hint) -> Books:
-        """A container starts: it gets devices of every resource that it asks for if it has none of one of them yet.
+        """A container starts: it gets devices of every resource that it asks for if it `lacks` some.
 
         Raises AllocationError with the manager's bare words: the container then does not start, and the kubelet tries
         again.
         """
-        held = {device.resource for device in books.device_holders.get((pod.uid, container.name), ())}
-        lacking = [
-            name for name, request in _requests(books, container.limits) if request and name not in held
-        ]
         try:
-            return self._take(books, pod, container, hint) if lacking else books
+            return self._take(books, pod, container, hint) if self.lacks(books, pod, container) else books
         except _NotTakenError as error:
             raise AllocationError("CreateContainerConfigError", str(error), books=error.books) from error
 

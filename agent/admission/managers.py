@@ -90,6 +90,12 @@ class Managers:
                 raise AllocationFailedError(error, books if error.books is None else error.books) from error
         return books
 
+    def start(self, books: Books, pod: Pod, container: PodContainer, hint: Hint, living: Living) -> Books:
+        """What changes when a container starts. Raises AllocationError where it gets no devices."""
+        if self.devices.lacks(books, pod, container):
+            books = self.devices.start(_without_gone(self.devices, books, living), pod, container, hint)
+        return self.memory.start(books, pod, container)
+
     def forget(self, books: Books, living: Living) -> Books:
         """What the books are once every manager has found out who is gone."""
         for each in self._all:

@@ -180,6 +180,17 @@ def test_devices_of_such_a_pod_come_when_its_containers_start() -> None:
     assert [device.device_id for device in books.device_holders["a", "app"]] == ["gpu0"]
 
 
+def test_a_container_that_starts_gets_what_a_refused_pod_had_taken() -> None:
+    asking = pod("a", container(gpus=2), whole=WHOLE)
+    under = after(
+        node(replace(POD_SCOPE, topology_policy="best-effort", gates=MANAGERS), capacity=CAPACITY), asking
+    )
+    refused = pod("b", container(cpus=1, memory=40, gpus=2))
+    under = after(under, refused)
+    assert [holder for holder, _ in under.books.device_holders] == ["b"]
+    assert [holder for holder, _ in start(under, asking, asking.containers[0]).device_holders] == ["a"]
+
+
 @pytest.mark.parametrize(
     ("scope", "message"),
     [
