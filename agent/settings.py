@@ -370,7 +370,7 @@ class Settings:
         "off",
         one_of("on", "off"),
         metavar="on|off",
-        help="whether a refused pod gets an Event that says why (needs the right to create events, deploy/rbac-explain-events.yaml): one for a workload, and few in all",
+        help="whether a refused pod gets an Event that says why (needs the right to create events, deploy/components/explain-events): one for a workload, and few in all",
         why="no right is asked for that not everybody needs; /api/v1/refusals and the log say the same",
     )
     label_prefix: str = _setting(

@@ -42,7 +42,7 @@ NEEDED = (
     ),
     Right(verb="get", resource="nodes", subresource="configz", severity=Severity.WARNING),
 )
-"""As deploy/rbac.yaml gives them"""
+"""As deploy/base/rbac.yaml gives them"""
 
 
 async def check_cluster(client: Client, node_name: str, *, as_agent: bool) -> tuple[Finding, ...]:

@@ -1,6 +1,6 @@
 """A Kubernetes Event about an object: what `kubectl describe` shows of it.
 
-The right to create Events is optional (deploy/rbac.yaml): without it the log and the metrics say the same.
+The right to create Events is optional (deploy/base/rbac.yaml): without it the log and the metrics say the same.
 Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
 """
 

@@ -59,7 +59,7 @@ NODE_RESOURCE_TOPOLOGY = Kind(
     plural="noderesourcetopologies",
     if_missing="the API server knows no noderesourcetopologies (topology.node.k8s.io/v1alpha2): "
     "`kubectl apply -k deploy/crds` installs them",
-    rights="deploy/rbac.yaml",
+    rights="deploy/base/rbac.yaml",
 )
 NUMATOPOLOGY = Kind(
     api_version="nodeinfo.volcano.sh/v1alpha1",
@@ -67,14 +67,14 @@ NUMATOPOLOGY = Kind(
     plural="numatopologies",
     if_missing="the API server knows no numatopologies (nodeinfo.volcano.sh/v1alpha1): they come with Volcano; "
     "install it, or leave numatopology out of --publish",
-    rights="deploy/rbac-volcano.yaml",
+    rights="deploy/components/volcano",
 )
 NODE = Kind(
     api_version="v1",
     name="Node",
     plural="nodes",
     if_missing="there is no such Node: its kubelet makes it, and --node-name must be its name",
-    rights="deploy/rbac-labels.yaml",
+    rights="deploy/components/labels-apply",
 )
 
 

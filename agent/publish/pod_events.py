@@ -2,7 +2,7 @@
 
 Only with --explain-events, and few: one for a workload until its reason changes or an hour has passed, and however many
 workloads there are not more than a handful at once and two a minute. The right to create Events is optional
-(deploy/rbac-explain-events.yaml).
+(deploy/components/explain-events).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collectors.model.pod import Pod
 log = logging.getLogger(__name__)
 
 REASON = "RefusalExplained"
-RIGHTS = "deploy/rbac-explain-events.yaml"
+RIGHTS = "deploy/components/explain-events"
 
 AGAIN_SECONDS = 3600.0
 """Until a workload that is refused for the same cause gets another Event. The API server keeps one for an hour."""

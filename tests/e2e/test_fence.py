@@ -15,7 +15,7 @@ from tests.e2e.bed.processes import wait_until
 from tests.e2e.bed.programs import Programs
 
 OWN, FOREIGN = "node-a", "node-b"
-RIGHTS = ("rbac.yaml", "rbac-labels.yaml", "rbac-explain-events.yaml")
+RIGHTS = ("base/namespace.yaml", "base/rbac.yaml", "components/labels-apply", "components/explain-events")
 EVENTS = "/apis/events.k8s.io/v1/namespaces/default/events"
 OURS = {"numascope.dev/numa-nodes": "2"}
 THEIRS = {"example.com/rack": "r1"}
@@ -202,7 +202,7 @@ def test_whoever_has_the_rights_of_an_agent_is_fenced_by_whatever_name(fence: Fe
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "renamed-numa"}}
     fence.admin.create("/api/v1/namespaces/default/serviceaccounts", account)
     binding = next(
-        each for each in read_manifests(DEPLOY / "rbac.yaml") if each["kind"] == "ClusterRoleBinding"
+        each for each in read_manifests(DEPLOY / "base" / "rbac.yaml") if each["kind"] == "ClusterRoleBinding"
     )
     subject = {"kind": "ServiceAccount", "name": "renamed-numa", "namespace": "default"}
     fence.admin.create(

@@ -34,7 +34,7 @@ def world(running: World) -> Iterator[World]:
 
 @pytest.fixture
 def may_read_pods(world: World) -> Iterator[None]:
-    """The right that this source needs, in addition to those of deploy/rbac.yaml."""
+    """The right that this source needs, in addition to those of deploy/base/rbac.yaml."""
     role = {
         "kind": "ClusterRole",
         "apiVersion": "rbac.authorization.k8s.io/v1",

@@ -331,9 +331,9 @@ def test_labels_need_their_own_right_and_nothing_more(cluster: Cluster) -> None:
         running.want(node_with_labels(NODE_NAME, wanted))
         wait_until(lambda: running.keeper.status.error is not None, what="the refusal")
         assert running.keeper.status.error == (
-            "the right to patch nodes is missing; deploy/rbac-labels.yaml gives it"
+            "the right to patch nodes is missing; deploy/components/labels-apply gives it"
         )
-        apply_manifests(cluster.api, DEPLOY / "rbac-labels.yaml")
+        apply_manifests(cluster.api, DEPLOY / "components" / "labels-apply")
         _expect_soon(lambda: running.keeper.status.known_equal)
     assert _labels(cluster) == wanted
     mark = cluster.bed.audit.mark()
@@ -349,7 +349,7 @@ def test_labels_need_their_own_right_and_nothing_more(cluster: Cluster) -> None:
 def test_cleaning_up_leaves_nothing_of_ours_and_all_of_others(
     cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    apply_manifests(cluster.api, DEPLOY / "rbac-labels.yaml")
+    apply_manifests(cluster.api, DEPLOY / "components" / "labels-apply")
     cluster.api.patch(NODE, {"metadata": {"labels": {"numascope.dev/by-hand": "1"}}})
     with cluster.keeping() as running:
         running.settle(cluster.owned(nrt(4)))

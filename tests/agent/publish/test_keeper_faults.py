@@ -136,7 +136,7 @@ async def test_a_missing_right_is_named() -> None:
         await scene.want(nrt())
         error = scene.keeper.status.error
         assert error == (
-            "the right to patch noderesourcetopologies.topology.node.k8s.io is missing; deploy/rbac.yaml gives it"
+            "the right to patch noderesourcetopologies.topology.node.k8s.io is missing; deploy/base/rbac.yaml gives it"
         )
 
 

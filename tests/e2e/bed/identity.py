@@ -9,13 +9,13 @@ from tests.e2e.bed.api import Api, Object
 from tests.e2e.bed.bed import NODE_NAME, Bed
 from tests.e2e.bed.manifests import DEPLOY, apply_manifests, read_manifests
 
-RBAC = DEPLOY / "rbac.yaml"
+RBAC = DEPLOY / "base" / "rbac.yaml"
 POD_NAME = "numascope-agent"
 TOKEN_SECONDS = 3600
 
 
 class AgentIdentity:
-    """Who the agent is. Made on a bed with a node; applies deploy/rbac.yaml.
+    """Who the agent is. Made on a bed with a node; applies deploy/base/rbac.yaml.
 
     Attributes:
         folder: what a pod finds at /var/run/secrets/kubernetes.io/serviceaccount.

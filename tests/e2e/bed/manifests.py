@@ -41,11 +41,11 @@ def apply_manifests(api: Api, *paths: Path) -> list[Object]:
 
 
 def read_manifests(path: Path) -> Iterator[Object]:
-    """The objects of a YAML file, or of all of a folder's; a kustomization is no object."""
+    """The objects of a YAML file, or of all of a folder's; kustomizations are no objects."""
     files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
     for file in files:
         for body in yaml.safe_load_all(file.read_text()):
-            if body and body["kind"] != "Kustomization":
+            if body and body["kind"] not in ("Kustomization", "Component"):
                 yield body
 
 
