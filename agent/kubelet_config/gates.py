@@ -25,10 +25,10 @@ class _Gate:
 
 _GATES: Mapping[str, _Gate] = {
     "CPUManager": _Gate(since=(1, 8), locked=(1, 26), gone=(1, 33)),
-    "TopologyManager": _Gate(since=(1, 16), locked=(1, 27), gone=(1, 30)),
-    "MemoryManager": _Gate(since=(1, 21), locked=(1, 32), gone=(1, 35)),
+    "TopologyManager": _Gate(since=(1, 16), locked=(1, 27), gone=(1, 31)),
+    "MemoryManager": _Gate(since=(1, 21), locked=(1, 32), gone=(1, 36)),
     "CPUManagerPolicyOptions": _Gate(since=(1, 22), locked=(1, 33)),
-    "TopologyManagerPolicyOptions": _Gate(since=(1, 26), locked=(1, 32)),
+    "TopologyManagerPolicyOptions": _Gate(since=(1, 26), locked=(1, 36)),
     "PodLevelResourceManagers": _Gate(since=(1, 36)),
     "CPUManagerPolicyAlphaOptions": _Gate(since=(1, 23)),
     "CPUManagerPolicyBetaOptions": _Gate(since=(1, 23)),

@@ -36,7 +36,8 @@ def refused_at_restart(start: Start, snapshot: Snapshot) -> Iterator[Loss]:
         decision, books = admit(node.with_books(books), pod)
         name = f"{pod.namespace}/{pod.name}"
         if decision.outcome is Outcome.REFUSED:
-            yield Loss(pod=name, what=f"is refused at the start ({decision.reason}: {decision.message})")
+            reason = f"{decision.reason}: {decision.message}"
+            yield Loss(pod=name, what=f"everything: it is refused at the start and killed ({reason})")
         elif decision.outcome is not Outcome.ADMITTED:
             yield Loss(pod=name, what=f"the kubelet does not survive it ({decision.message or 'it panics'})")
             return
