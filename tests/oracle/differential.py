@@ -142,7 +142,16 @@ def shrunk(program: Path, found: Difference) -> Difference:
         fewer = replace(found.scenario, steps=steps[:position] + steps[position + 1 :])
         ((_, answer),) = ask(program, [fewer])
         smaller = first_difference(fewer, answer)
-        if smaller is not None and len(smaller.scenario.steps) == len(fewer.steps):
+        if smaller is not None and _is_alike(smaller, found):
             found = smaller
         position -= 1
     return found
+
+
+def _is_alike(smaller: Difference, found: Difference) -> bool:
+    """Whether it is about the same thing, at the same step: another difference is for another day."""
+    return smaller.scenario.steps[-1] == found.scenario.steps[-1] and _subject(smaller) == _subject(found)
+
+
+def _subject(found: Difference) -> str:
+    return found.lines[0].partition(":")[0]

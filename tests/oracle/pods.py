@@ -32,16 +32,16 @@ def fashion_for(random: Random, machine: MachineSpec, plugins: Sequence[PluginSp
     """Sizes under which such a machine is full after some pods, and pods often just do not fit into a node."""
     per_node = [sum(cpu.node == node.id for cpu in machine.online) for node in machine.nodes]
     largest, total = max(per_node), len(machine.online)
-    sizes = [1, 1, 2, 2, 3, 4, max(1, largest // 2), largest, max(1, total // 4)]
-    if random.random() < 0.5:
-        sizes += [largest + 1, max(1, total // 2), max(1, largest - 1)]
+    sizes = [1, 1, 1, 2, 2, 2, 3, max(1, largest // 2), max(1, total // 8), max(1, total // 4)]
+    if random.random() < 0.4:
+        sizes += [largest, largest + 1, max(1, total // 2), max(1, largest - 1)]
     even = random.random() < 0.4
     node_memory = max(node.memory for node in machine.nodes)
     return Fashion(
         machine=machine,
         plugins=plugins,
         cpu_sizes=tuple(size + size % 2 if even else size for size in sizes),
-        memory_size=int(node_memory * random.choice((0.2, 0.4, 0.7, 1.2))),
+        memory_size=int(node_memory * random.choice((0.1, 0.25, 0.5, 1.1))),
         many_devices=len(machine.nodes) <= 4,
     )
 
@@ -109,7 +109,7 @@ def _hugepages(random: Random, fashion: Fashion) -> Amounts:
 def _devices(random: Random, fashion: Fashion) -> Amounts:
     found: Amounts = {}
     for plugin in fashion.plugins:
-        if (fashion.many_devices or not found) and random.random() < 0.35:
+        if (fashion.many_devices or not found) and random.random() < 0.25:
             most = len(plugin.devices) + 1 if random.random() < 0.1 else min(4, len(plugin.devices))
             found[plugin.resource] = random.randint(1, max(1, most))
     return found
