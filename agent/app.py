@@ -110,7 +110,9 @@ class Agent:
                 published=self.cluster,
                 alignments=None
                 if self.cluster is None
-                else Alignments(make_alignment(settings.cgroup_root), clock=clock),
+                else Alignments(
+                    make_alignment(settings.cgroup_root, sys_root=settings.sys_root), clock=clock
+                ),
             ),
             bound,
         )
@@ -216,7 +218,9 @@ class Agent:
             lines += _block("kubelet", kubelet)
             lines += _block("missing", describe_missing(snapshot, self._missing))
             lines += _block("keeps", published)
-        of_pods = () if self.cluster is None else ("/api/v1/alignment", "/api/v1/refusals")
+        of_pods = (
+            () if self.cluster is None else ("/api/v1/alignment", "/api/v1/headroom", "/api/v1/refusals")
+        )
         paths = ("/metrics", "/api/v1/snapshot", "/api/v1/nrt", *of_pods, "/healthz", "/readyz")
         lines += _block("serving", [f"{url}{path}" for path in paths])
         return lines

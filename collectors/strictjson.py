@@ -63,6 +63,11 @@ class JsonValue:
         """A string."""
         return isinstance(self._value, str)
 
+    @property
+    def is_object(self) -> bool:
+        """Keys and values."""
+        return isinstance(self._value, dict)
+
     def get(self, key: str) -> JsonValue:
         """The value of a key of this object; null where it has none."""
         return JsonValue(self._object().get(key), _inside(self._where, key))

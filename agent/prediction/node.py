@@ -27,6 +27,10 @@ _FIELDS = {
 """Fields of KubeletConfig that decide, with the kubelet's default, for people"""
 
 
+_LAST_IN_MASK = 63
+"""The kubelet's sets of NUMA nodes have 64 bits"""
+
+
 class NoNodeError(NumascopeError):
     """Too little is known of the node to say what its kubelet would do."""
 
@@ -85,6 +89,10 @@ def node_of(snapshot: Snapshot, what_if: WhatIf = AS_IT_IS, *, version: Version 
     machine = machine_of(snapshot)
     if machine is None or not machine.cpus:
         raise NoNodeError("the CPUs and NUMA nodes of this machine are not known")
+    if min(machine.numa_nodes) < 0:
+        raise NoNodeError(
+            "neither NUMA nodes nor sockets are known of this machine, and the kubelet places by them"
+        )
     config, assumed = _config_of(snapshot, what_if)
     settings = settings_of(config, version=version)
     node = NodeUnderRules.at(machine, settings)
@@ -96,6 +104,11 @@ def node_of(snapshot: Snapshot, what_if: WhatIf = AS_IT_IS, *, version: Version 
     elif snapshot.kubelet is not None:
         devices = books_of(_without_pods(snapshot), node.managers).books
         node = node.with_books(replace(node.books, devices=devices.devices, plugins=devices.plugins))
+    if max(machine.numa_nodes) > _LAST_IN_MASK:
+        unknown = (
+            *unknown,
+            f"what the kubelet makes of NUMA node ids above {_LAST_IN_MASK}, which its hints cannot name",
+        )
     numa = snapshot.numa.facts
     if numa is not None:
         # Where nobody tells what is reserved, nothing is: that is among what is assumed.
@@ -138,7 +151,7 @@ def _config_of(snapshot: Snapshot, what_if: WhatIf) -> tuple[KubeletConfig, tupl
     if known is None:
         if what_if.topology_policy is None:
             raise NoNodeError(
-                "how a kubelet is configured here is not known; name its topology policy, with --policy"
+                "how a kubelet is configured here is not known; say by which topology policy to go, with --policy"
             )
         known = KubeletConfig(source=ConfigSource.SETTINGS)
     config = replace(known, **what_if.fields())

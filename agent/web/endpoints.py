@@ -19,6 +19,7 @@ from agent.views.nrt import derive_nrt, missing_reason
 from agent.views.plain import plain_snapshot
 from agent.web.alignments import Alignments
 from agent.web.exposition import Exposition
+from agent.web.headrooms import Headrooms
 from agent.web.health import liveness_problem, readiness_problem
 from agent.web.negotiate import matches_etag, prefers, takes_gzip
 from collectors.model import Snapshot
@@ -112,6 +113,7 @@ class Endpoints:
         self._deadline = deadline
         self._published = published
         self._alignments = alignments
+        self._headrooms = Headrooms()
         self._exposition = Exposition(self._families)
         self._rendered: tuple[Snapshot, bytes, str] | None = None
         self.table = (
@@ -129,6 +131,11 @@ class Endpoints:
                 answer=self._alignment,
             ),
             Endpoint(
+                path="/api/v1/headroom",
+                summary="the largest pods that still fit, here and on each NUMA node, and what is stranded, as JSON",
+                answer=self._headroom,
+            ),
+            Endpoint(
                 path="/api/v1/refusals",
                 summary="pods that the kubelet refused, and why, as JSON (?namespace=NS&pod=NAME for one)",
                 answer=self._refusals,
@@ -143,9 +150,12 @@ class Endpoints:
     async def prepare(self, query: Query) -> None:
         """Reads what the answer to a request needs beyond the current state; nothing for most of them."""
         snapshot = self._state().snapshot
-        asked = query.path == "/api/v1/alignment" and query.method in ("GET", "HEAD") and not query.has_body
-        if asked and self._alignments is not None and snapshot is not None:
+        if snapshot is None or query.method not in ("GET", "HEAD") or query.has_body:
+            return
+        if query.path == "/api/v1/alignment" and self._alignments is not None:
             await self._alignments.refresh(snapshot)
+        if query.path == "/api/v1/headroom" and self._published is not None:
+            await self._headrooms.refresh(snapshot)
 
     def answer(self, query: Query) -> Answer:
         """The answer to any request; errors are answers too."""
@@ -244,6 +254,14 @@ class Endpoints:
         if body is None:
             return self._unavailable("the containers' cgroups have not been read yet")
         return Answer(body=body, content_type=JSON, headers=(("Cache-Control", "no-cache"),))
+
+    def _headroom(self, query: Query) -> Answer:
+        if self._published is None:
+            return self._unavailable("there is no kubelet here")
+        made = self._headrooms.made
+        if made.reason is not None:
+            return self._unavailable(made.reason)
+        return Answer(body=made.body, content_type=JSON, headers=(("Cache-Control", "no-cache"),))
 
     def _refusals(self, query: Query) -> Answer:
         if self._published is None:

@@ -76,6 +76,8 @@ def _check(workloads: list[Workload], passed_over: list[str]) -> None:
             f"nothing in it makes pods: {found}; expected {', '.join(_KINDS)} or a List of them"
         )
     pods = sum(each.replicas for each in workloads)
+    if not pods:
+        raise ManifestError("it makes no pods, by its own number of replicas; try some with --replicas")
     if pods > MAX_PODS:
         raise ManifestError(f"{pods} pods are more than {MAX_PODS}; try fewer with --replicas")
 
