@@ -42,6 +42,7 @@ def take_capture(
     full: bool,
     kubelet_root: str,
     now: float,
+    sys_root: str | None = None,
     kubelet_deadline_seconds: float = KUBELET_DEADLINE_SECONDS,
 ) -> Capture:
     """Reads a machine as the collectors do, and keeps what they read.
@@ -51,11 +52,12 @@ def take_capture(
         full: keep what tells this machine from others of its kind.
         kubelet_root: the kubelet's directory.
         now: seconds since the epoch.
+        sys_root: the directory below which this machine's /sys is mounted, where that is not `/`.
         kubelet_deadline_seconds: how long the kubelet is waited for.
 
     Raises CaptureError where there is no such host, or too much of it. A kubelet that does not answer is no error.
     """
-    fs = open_host(host)()
+    fs = open_host(host, sys_root=sys_root)()
     earlier = None if host is None else read_manifest(fs, host)
     recording = RecordingFS(fs)
     snapshot = survey(recording, now=now)

@@ -187,6 +187,14 @@ class Settings:
         why="this machine",
         shown_default="this machine",
     )
+    sys_root: str | None = _setting(
+        None,
+        parse_text,
+        metavar="DIR",
+        help="the directory below which this machine's /sys is mounted: /host for /host/sys",
+        why="a container's own /sys shows neither the host's cgroups nor its network devices; manifests set it",
+        shown_default="/",
+    )
     survey_period: float = _setting(
         60.0,
         bounded(parse_duration, least=1.0, most=86_400.0),

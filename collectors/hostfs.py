@@ -61,16 +61,14 @@ class DirectoryFS:
     Raises CaptureError where the root is no directory.
     """
 
-    def __init__(self, root: str = "/") -> None:
-        real_root = os.path.realpath(root)
-        if not os.path.isdir(real_root):
-            raise CaptureError(
-                root, "no such directory" if not os.path.exists(real_root) else "not a directory"
-            )
-        self._prefix = real_root.rstrip("/")
+    def __init__(self, root: str = "/", *, sys_root: str | None = None) -> None:
+        """A container has a /sys of its own, which hides the host's cgroups and network devices: `sys_root` is the
+        directory below which the host's is mounted, `/host` for /host/sys. All else is read below `root`."""
+        self._prefix = _real_directory(root)
+        self._sys_prefix = self._prefix if sys_root is None else _real_directory(sys_root)
         self._resolver = Resolver(
-            mode_of=lambda path: os.lstat(self._prefix + path).st_mode,
-            target_of=lambda path: os.readlink(self._prefix + path),
+            mode_of=lambda path: os.lstat(self._location(path)).st_mode,
+            target_of=lambda path: os.readlink(self._location(path)),
         )
         self._directories = self._resolver.directories
 
@@ -80,7 +78,7 @@ class DirectoryFS:
             real_parent = self._directories.get(parent)
             if real_parent is None:
                 real_parent = self._resolver.resolve(parent)
-            return self._read_regular(f"{self._prefix}{real_parent}/{name}", path, limit)
+            return self._read_regular(self._location(f"{real_parent}/{name}"), path, limit)
         except OSError as error:
             if error.errno in ABSENT:
                 return None
@@ -96,7 +94,7 @@ class DirectoryFS:
             return None
         try:
             names: list[str] = []
-            with os.scandir(self._prefix + (real or "/")) as listing:
+            with os.scandir(self._location(real or "/")) as listing:
                 for entry in listing:
                     if len(names) == ENTRIES_LIMIT:
                         raise UnreadableError(path, TOO_MANY_ENTRIES)
@@ -114,12 +112,17 @@ class DirectoryFS:
         real = self._resolver.locate(path)
         return "/" if real == "" else real
 
+    def _location(self, path: str) -> str:
+        """Where a path of the machine stands for us."""
+        below_sys = path == "/sys" or path.startswith("/sys/")
+        return (self._sys_prefix if below_sys else self._prefix) + path
+
     def _read_through_link(self, path: str, limit: int) -> bytes | None:
         real = self._resolver.locate(path)
         if real is None:
             return None
         try:
-            return self._read_regular(self._prefix + real, path, limit)
+            return self._read_regular(self._location(real), path, limit)
         except OSError as error:
             if error.errno in ABSENT:
                 return None
@@ -158,6 +161,14 @@ class DirectoryFS:
             except BlockingIOError:
                 continue
         return os.read(descriptor, size)
+
+
+def _real_directory(path: str) -> str:
+    """Without links and without a slash at the end, so that paths can be put behind it."""
+    real = os.path.realpath(path)
+    if not os.path.isdir(real):
+        raise CaptureError(path, "no such directory" if not os.path.exists(real) else "not a directory")
+    return real.rstrip("/")
 
 
 def _refuse_irregular(mode: int, path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -11,16 +12,17 @@ from collectors.manifest import Manifest, read_manifest
 from collectors.recording import ReplayFS
 
 
-def open_host(spec: str | None) -> Callable[[], HostFS]:
+def open_host(spec: str | None, *, sys_root: str | None = None) -> Callable[[], HostFS]:
     """What gives the machine's files, anew for each survey.
 
     Args:
         spec: None for this machine, else a folder that holds its /sys and /proc, or an archive of one.
+        sys_root: of this machine, the directory below which its /sys is mounted where that is not `/`.
 
     Raises CaptureError where there is no such thing; an archive is read here, once and for all.
     """
     if spec is None:
-        return DirectoryFS
+        return functools.partial(DirectoryFS, sys_root=sys_root)
     if not Path(spec).is_dir():
         return _open_archive(spec)
     manifest = read_manifest(_open_folder(spec), spec)

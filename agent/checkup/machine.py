@@ -63,7 +63,7 @@ def examine(
 
     A kubelet that is not there or does not answer is what is found, and no error.
     """
-    fs = open_host(host)()
+    fs = open_host(host, sys_root=settings.sys_root)()
     if host is None:
         seen = asyncio.run(_kubelet_here(settings, credentials))
     else:

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     chosen = settings.load(vars(options), os.environ)
     logs.configure(chosen.log_format, chosen.log_level)
     machine = app.Machine(
-        open_host=open_host(chosen.host),
+        open_host=open_host(chosen.host, sys_root=chosen.sys_root),
         open_events=open_kernel_events if chosen.hotplug == "on" and chosen.host is None else None,
         captured=chosen.host is not None,
     )

@@ -71,6 +71,7 @@ def run(options: argparse.Namespace) -> int:
 
     # Imported here so that the parser stays light.
     from agent.capture import take_capture  # noqa: PLC0415
+    from agent.cli.machine import SYS_ROOT  # noqa: PLC0415
     from collectors.manifest import MANIFEST_PATH  # noqa: PLC0415
     from collectors.pack import COMPRESSIONS, pack  # noqa: PLC0415
 
@@ -79,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
         full=options.full,
         kubelet_root=os.path.abspath(options.kubelet_root),  # noqa: PTH100 - normalizes, follows no link
         now=time.time(),
+        sys_root=os.environ.get(SYS_ROOT),
     )
     data = COMPRESSIONS[suffix](
         pack(capture.tree, first=MANIFEST_PATH, modified_at=capture.manifest.taken_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from agent.survey import survey
@@ -10,6 +11,8 @@ from collectors.hosts import open_host
 from collectors.model import Snapshot
 
 THIS_MACHINE = "this machine"
+SYS_ROOT = "NUMASCOPE_SYS_ROOT"
+"""The agent's setting, which commands in its container find there too"""
 
 
 def read_machine(host: str | None) -> Snapshot:
@@ -17,7 +20,7 @@ def read_machine(host: str | None) -> Snapshot:
 
     Raises CaptureError where there is no machine: neither CPUs nor NUMA nodes to be seen.
     """
-    snapshot = survey(open_host(host)(), now=time.time())
+    snapshot = survey(open_host(host, sys_root=os.environ.get(SYS_ROOT))(), now=time.time())
     cpus, numa = snapshot.cpus.facts, snapshot.numa.facts
     has_cpus = cpus is not None and bool(cpus.online)
     has_nodes = numa is not None and any(node.cpus or node.memory_total_bytes for node in numa.nodes)

@@ -52,8 +52,8 @@ class Alignments:
         return f"{text}\n".encode()
 
 
-def make_alignment(cgroup_root: str | None) -> Make:
-    """How the alignment of this machine is made; None for the usual places of the cgroup file systems."""
+def make_alignment(cgroup_root: str | None, *, sys_root: str | None = None) -> Make:
+    """How the alignment of this machine is made; None for the usual places of the cgroup file systems and of /sys."""
 
     def make(snapshot: Snapshot) -> dict[str, object]:
         # Imported here: what nobody asks for costs no memory.
@@ -62,7 +62,9 @@ def make_alignment(cgroup_root: str | None) -> Make:
         from agent.views.alignment import plain_alignment  # noqa: PLC0415
         from collectors.hostfs import DirectoryFS  # noqa: PLC0415
 
-        cgroups = read_cgroups(DirectoryFS(), snapshot, root=cgroup_root, now=snapshot.taken_at)
+        cgroups = read_cgroups(
+            DirectoryFS(sys_root=sys_root), snapshot, root=cgroup_root, now=snapshot.taken_at
+        )
         return plain_alignment(derive_alignment(snapshot, cgroups))
 
     return make

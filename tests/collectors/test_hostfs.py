@@ -275,3 +275,20 @@ def test_a_directory_with_too_many_entries_is_unreadable(root: Path, monkeypatch
     (root / "sys/list/d").mkdir()
     with pytest.raises(UnreadableError, match="entries"):
         fs.entries("/sys/list")
+
+
+def test_sys_may_be_mounted_elsewhere_than_the_rest(root: Path, tmp_path: Path) -> None:
+    host = tmp_path / "host"
+    (host / "sys/devices/cpu7").mkdir(parents=True)
+    (host / "sys/devices/cpu7/online").write_text("0\n")
+    (host / "sys/alias").symlink_to("devices/cpu7")
+    (root / "proc").mkdir()
+    (root / "proc/cpuinfo").write_text("model\n")
+    fs = DirectoryFS(str(root), sys_root=str(host))
+    assert fs.entries("/sys") == ("alias", "devices")
+    assert fs.entries("/sys/devices") == ("cpu7",)
+    assert fs.read("/sys/alias/online") == b"0\n"
+    assert fs.real_path("/sys/alias") == "/sys/devices/cpu7"
+    assert fs.read("/proc/cpuinfo") == b"model\n"
+    with pytest.raises(CaptureError, match="nowhere: no such directory"):
+        DirectoryFS(str(root), sys_root=str(tmp_path / "nowhere"))

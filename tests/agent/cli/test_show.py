@@ -45,6 +45,16 @@ def test_the_wide_form_has_a_line_for_each_core(captured: str, capsys: pytest.Ca
     assert sum("-- core " in line for line in lines) == 4
 
 
+def test_in_a_container_the_hosts_sys_is_shown_from_where_it_is_mounted(
+    captured: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NUMASCOPE_SYS_ROOT", captured)
+    assert "isolated  CPUs 1,5" in shown("show", capsys=capsys).splitlines()
+    monkeypatch.setenv("NUMASCOPE_SYS_ROOT", f"{captured}/nowhere")
+    assert main(["show"]) == 2
+    assert "nowhere: no such directory" in capsys.readouterr().err
+
+
 def test_json_and_yaml_hold_the_same_facts(captured: str, capsys: pytest.CaptureFixture[str]) -> None:
     as_json = json.loads(shown("show", "-o", "json", "--host", captured, capsys=capsys))
     as_yaml = yaml.safe_load(shown("show", "-o", "yaml", "--host", captured, capsys=capsys))
