@@ -49,7 +49,7 @@ def test_in_a_container_the_hosts_sys_is_shown_from_where_it_is_mounted(
     captured: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NUMASCOPE_SYS_ROOT", captured)
-    assert "isolated  CPUs 1,5" in shown("show", capsys=capsys).splitlines()
+    assert "isolated   CPUs 1,5" in shown("show", capsys=capsys).splitlines()
     monkeypatch.setenv("NUMASCOPE_SYS_ROOT", f"{captured}/nowhere")
     assert main(["show"]) == 2
     assert "nowhere: no such directory" in capsys.readouterr().err
