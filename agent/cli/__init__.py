@@ -16,7 +16,21 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-COMMANDS = ("agent", "show", "topo", "doctor", "capture", "cleanup", "completion")
+COMMANDS = (
+    "agent",
+    "show",
+    "topo",
+    "pods",
+    "headroom",
+    "predict",
+    "explain",
+    "doctor",
+    "preflight",
+    "kubelet-config",
+    "capture",
+    "cleanup",
+    "completion",
+)
 """In the order in which the help lists them."""
 
 
@@ -37,4 +51,4 @@ class Command(Protocol):
 
 def load(name: str) -> Command:
     """The command of that name, one of COMMANDS."""
-    return cast(Command, importlib.import_module(f"agent.cli.{name}"))
+    return cast(Command, importlib.import_module(f"agent.cli.{name.replace('-', '_')}"))
