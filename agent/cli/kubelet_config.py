@@ -181,7 +181,7 @@ def _misuse(flag: str, reason: str) -> NumascopeError:
 
 
 def _head(options: argparse.Namespace) -> tuple[str, ...]:
-    machine = "this machine" if options.host is None else options.host
+    machine = "this machine" if options.host is None else "a captured machine"
     made = (
         f"A KubeletConfiguration for {machine}, made by numascope kubelet-config --policy {options.policy}."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from agent.kubelet_config.options import on
 from agent.placement.model import HUGEPAGES, MEMORY, hugepages_resource
 from agent.views.doctor_model import Examined, Finding, Severity, some
 from agent.views.text import plural
@@ -126,11 +127,14 @@ def _limits(config: KubeletConfig, ids: IdSet) -> Iterator[Finding]:
             way_out=f'topologyManagerPolicyOptions: {{max-allowable-numa-nodes: "{len(ids)}"}}; more than eight make '
             "admission slow",
         )
-    if dict(config.topology_manager_options).get(_CLOSEST) == "true" and ids != frozenset(range(len(ids))):
+    if on(config.topology_manager_options, _CLOSEST) and ids != frozenset(range(len(ids))):
+        compares = config.topology_manager_policy != "single-numa-node"
         yield Finding(
             check="sparse-ids",
-            severity=Severity.ERROR,
-            what=f"the kubelet panics: {_CLOSEST} cannot stand gaps between the ids of NUMA nodes",
+            severity=Severity.ERROR if compares else Severity.WARNING,
+            what=f"the kubelet panics: {_CLOSEST} cannot stand gaps between the ids of NUMA nodes"
+            if compares
+            else f"{_CLOSEST} does nothing under single-numa-node, and under another policy the kubelet panics with it",
             evidence=(f"NUMA nodes {format_id_list(ids)}",),
             way_out=f"leave {_CLOSEST} out of topologyManagerPolicyOptions on this machine",
         )

@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.bed.bed import Bed, start_bed
 from tests.e2e.bed.machines import MEMORY_ONLY, SPARSE, SUB_NUMA, TWO_SOCKETS, make_machine
 from tests.e2e.bed.options import KubeletOptions
+from tests.e2e.bed.processes import wait_until
 from tests.e2e.bed.programs import Programs
 from tests.e2e.pods import guaranteed, pod
 from tests.e2e.scenario import delete_pods, run_pods
@@ -432,6 +433,23 @@ def test_a_state_file_that_is_none_keeps_the_kubelet_from_starting(
 
 
 # What becomes of pods
+
+
+def test_a_kubelet_that_prefers_the_nearest_nodes_ends_with_the_first_pod_where_ids_have_gaps(
+    place: Place,
+) -> None:
+    place.be(SPARSE)
+    options = KubeletOptions(
+        topology_policy="best-effort", topology_options={"prefer-closest-numa-nodes": ON}
+    )
+    verdict = place.preflight(options)
+    assert (verdict["starts"], verdict["cautions"][0]["check"]) == (True, "sparse-ids")
+    place.bed.start_kubelet(options)
+    place.bed.create_pod(pod("any", guaranteed(cpu=2, memory="1Gi")))
+    kubelet = place.bed.program("kubelet")
+    wait_until(lambda: not kubelet.running, what="the kubelet's end")
+    assert "index out of range" in kubelet.log.read_text()
+    place.bed.api.delete("/api/v1/namespaces/default/pods/any", grace_seconds=0)
 
 
 def test_pods_that_a_stricter_policy_would_not_have_are_named_and_refused_when_the_kubelet_starts(

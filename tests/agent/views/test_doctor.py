@@ -134,6 +134,21 @@ def test_gaps_between_ids_are_an_error_with_the_option_that_cannot_stand_them() 
     assert "sparse-ids" not in found(on_nodes(0, 2, prefer_closest_numa_nodes="false"))
 
 
+@pytest.mark.parametrize(
+    ("policy", "severity"), [("restricted", Severity.ERROR), ("single-numa-node", Severity.WARNING)]
+)
+def test_single_numa_node_never_compares_sets_of_nodes_and_so_does_not_panic(
+    policy: str, severity: Severity
+) -> None:
+    machine = on_nodes(0, 2, prefer_closest_numa_nodes="true")
+    assert machine.kubelet is not None
+    config = machine.kubelet.config.facts
+    assert config is not None
+    other = replace(config, topology_manager_policy=policy)
+    findings = found(replace(machine, kubelet=replace(machine.kubelet, config=Observed(facts=other))))
+    assert findings["sparse-ids"].severity is severity
+
+
 def test_a_topology_manager_that_is_off_stands_everything_and_aligns_nothing() -> None:
     machine = on_nodes(*range(9))
     assert machine.kubelet is not None
