@@ -66,6 +66,21 @@ async def test_it_is_made_when_somebody_asks_and_served_for_a_second() -> None:
 
 
 @pytest.mark.asyncio
+async def test_one_that_takes_long_is_served_for_longer() -> None:
+    clock, maker = FakeClock(), Maker()
+    served = endpoints(Alignments(maker, clock=clock))
+    maker.open.clear()
+    asking = asyncio.create_task(asked(served))
+    await clock.advance(2.0)
+    maker.open.set()
+    await asking
+    await clock.advance(19.0)
+    assert await asked(served) == (HTTPStatus.OK, {"number": 1})
+    await clock.advance(1.0)
+    assert await asked(served) == (HTTPStatus.OK, {"number": 2})
+
+
+@pytest.mark.asyncio
 async def test_many_who_ask_at_once_get_one() -> None:
     maker = Maker()
     served = endpoints(Alignments(maker, clock=FakeClock()))
