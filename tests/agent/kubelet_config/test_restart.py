@@ -54,13 +54,9 @@ NARROW, WIDE = ("narrow", frozenset({1, 2})), ("wide", frozenset({3, 4, 5, 6, 7}
 
 
 def test_a_pod_on_two_nodes_is_lost_under_a_policy_of_one() -> None:
-    assert losses(machine(NARROW, WIDE)) == [
-        (
-            "default/wide",
-            "everything: it is refused at the start and killed "
-            "(TopologyAffinityError: Resources cannot be allocated with Topology locality)",
-        )
-    ]
+    ((pod, what),) = losses(machine(NARROW, WIDE))
+    assert pod == "default/wide"
+    assert what.startswith("everything: it is refused at the start and killed (TopologyAffinityError: ")
 
 
 def test_under_a_policy_that_takes_both_nobody_is_lost() -> None:
@@ -76,7 +72,7 @@ def test_hardware_is_what_a_kubelet_would_see() -> None:
     kinds = (CpuKind(cpus=ids(0, 3), capacity=1024), CpuKind(cpus=ids(4, 7), capacity=512))
     cpus = replace(CPUS, isolated=frozenset({3}), nohz_full=frozenset({2}), kinds=kinds)
     hardware = hardware_of(snapshot(cpus=cpus, memory=MEMORY))
-    assert (hardware.memory_bytes, hardware.isolated, hardware.slow) == (128 * GIB, {2, 3}, ids(4, 7))
+    assert (hardware.memory_bytes, hardware.isolated, hardware.slow) == (128 * GIB, ids(2, 3), ids(4, 7))
 
 
 def test_where_the_kinds_speeds_are_unknown_none_is_the_slowest() -> None:
