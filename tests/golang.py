@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -52,6 +53,21 @@ def go_build(package: str, output: Path, *options: str, sources: Path, mod: str 
     if built.returncode != 0:
         raise GoUnavailableError(f"go build {package}: {built.stderr.strip()[-800:]}")
     unfinished.rename(output)
+
+
+def module_folder(module: str, version: str) -> Path:
+    """Where Go keeps a module, which is fetched where it is not there yet. Raises GoUnavailableError."""
+    # Outside of any module, so that no go.mod limits what may be asked for.
+    fetched = subprocess.run(
+        [_provide_go(), "mod", "download", "-json", f"{module}@{version}"],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if fetched.returncode != 0:
+        raise GoUnavailableError(f"{module} {version}: {(fetched.stdout + fetched.stderr).strip()[-800:]}")
+    return Path(json.loads(fetched.stdout)["Dir"])
 
 
 def digest_of(folder: Path) -> str:

@@ -2,18 +2,56 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
-from tests.golang import cache_folder, digest_of, go_build, locked
+from tests.golang import cache_folder, digest_of, go_build, locked, module_folder
 
 SOURCES = Path(__file__).with_name("program")
+PRESENT = (1, 37)
+"""The version that program/go.mod names"""
+OLDER = {
+    (1, 31): "v1.31.14",
+    (1, 32): "v1.32.13",
+    (1, 33): "v1.33.13",
+    (1, 34): "v1.34.12",
+    (1, 35): "v1.35.4",
+    (1, 36): "v1.36.5",
+}
+STAGED = re.compile(r"^\s*(k8s\.io/[a-z0-9-]+) => \./staging/", re.MULTILINE)
+"""How Kubernetes' own go.mod names the modules that it is released with, under the same number with 0 for 1"""
 
 
-def provide_oracle() -> Path:
-    """The oracle of the version that program/go.mod names. Raises GoUnavailableError where it cannot be built."""
-    cache = cache_folder() / "oracle"
-    program = cache / digest_of(SOURCES) / "oracle"
-    with locked(cache / "lock"):
+def provide_oracle(version: tuple[int, int] = PRESENT) -> Path:
+    """The oracle of a version. Raises GoUnavailableError where it cannot be built: older ones need the Go module proxy."""
+    folder = cache_folder() / "oracle" / f"{version[0]}.{version[1]}-{digest_of(SOURCES)}"
+    program = folder / "oracle"
+    with locked(cache_folder() / "oracle" / "lock"):
         if not program.exists():
-            go_build(".", program, sources=SOURCES)
+            if version == PRESENT:
+                go_build(".", program, sources=SOURCES)
+            else:
+                _build_older(version, folder / "sources", program)
     return program
+
+
+def _build_older(version: tuple[int, int], sources: Path, program: Path) -> None:
+    """From a copy of the sources with a go.mod that is made anew; Go completes it while it builds."""
+    shutil.rmtree(sources, ignore_errors=True)
+    shutil.copytree(SOURCES, sources, ignore=shutil.ignore_patterns("go.mod", "go.sum"))
+    (sources / "go.mod").write_text(_go_mod(OLDER[version]))
+    tag = "kubernetes_1_36" if version >= (1, 35) else "kubernetes_1_34"
+    go_build(".", program, "-tags", tag, sources=sources, mod="mod")
+    shutil.rmtree(sources)
+
+
+def _go_mod(release: str) -> str:
+    theirs = (module_folder("k8s.io/kubernetes", release) / "go.mod").read_text()
+    go = re.search(r"^go (\S+)$", theirs, re.MULTILINE)
+    staged = release.replace("v1.", "v0.", 1)
+    replaced = "".join(f"replace {name} => {name} {staged}\n" for name in STAGED.findall(theirs))
+    return (
+        f"module numascope/tests/oracle/program\n\ngo {go[1] if go else '1.22'}\n\n"
+        f"require k8s.io/kubernetes {release}\n\n{replaced}"
+    )

@@ -208,7 +208,6 @@ func (k *kubelet) admit(pod *v1.Pod) podAnswer {
 	k.active = append(k.active, pod)
 	result := podAnswer{UID: string(pod.UID), Outcome: admitted}
 	attributes := &lifecycle.PodAdmitAttributes{Pod: pod, OtherPods: others}
-	setOperation(attributes)
 	for _, handler := range k.handlers {
 		if verdict := ask(handler, attributes); !verdict.Admit {
 			k.forget(pod.UID)

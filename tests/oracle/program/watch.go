@@ -26,8 +26,21 @@ func (w *watch) begin() {
 	w.product, w.permutations, w.offered = 1, 0, nil
 }
 
-// first is called before the first provider of a round is asked.
-func (w *watch) first() { w.product = 1 }
+// watched is a provider whose hints are seen. The methods that hand them on are in form_*.go.
+type watched struct {
+	topologymanager.HintProvider
+	watch *watch
+	first bool
+}
+
+func (w watched) seen(ask func() map[string][]topologymanager.TopologyHint) map[string][]topologymanager.TopologyHint {
+	if w.first {
+		w.watch.product = 1
+	}
+	hints := ask()
+	w.watch.saw(hints)
+	return hints
+}
 
 // saw counts one provider's hints; after the last provider's the merge follows.
 func (w *watch) saw(hints map[string][]topologymanager.TopologyHint) {
