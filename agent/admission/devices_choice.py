@@ -4,7 +4,7 @@ A plugin may say which devices it would like to give (GetPreferredAllocation). I
 the right nodes than are needed, or on what is still missing when these are not enough.
 
 Where any of several devices would do, the kubelet takes what comes first in a map without order. Here it is the lowest
-id, compared as text.
+id, compared as text, unless it is known which ones the kubelet took.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class Wanted:
     pod_uid: str
     container: str
     number: int
+    known: frozenset[str] = frozenset()
+    """Devices that the kubelet is known to have given to it: taken first, wherever it could have taken any"""
     held: frozenset[str] | None = None
     """What it has already; None: nothing of this resource"""
     running: bool = False
@@ -58,7 +60,7 @@ def choose_devices(
     """
     if not _needs_some(stock, wanted):
         return frozenset()
-    given = _first(reusable, wanted.number)
+    given = _first(reusable, wanted.number, wanted.known)
     missing = wanted.number - len(given)
     if not missing:
         return given
@@ -71,13 +73,13 @@ def choose_devices(
     aligned, elsewhere, nowhere = _by_affinity(stock, free, nodes)
     if missing < len(aligned):
         preferred = _preferred(stock, offered=aligned | given, required=given, number=wanted.number)
-        return given | _in_turn((preferred & aligned, aligned), missing)
+        return given | _in_turn((preferred & aligned, aligned), missing, wanted.known)
     given |= aligned
     missing -= len(aligned)
     if not missing:
         return given
     preferred = _preferred(stock, offered=free | given, required=given, number=wanted.number, lost=given)
-    return given | _in_turn(((preferred & free) - given, elsewhere, nowhere), missing)
+    return given | _in_turn(((preferred & free) - given, elsewhere, nowhere), missing, wanted.known)
 
 
 def _needs_some(stock: Stock, wanted: Wanted) -> bool:
@@ -137,13 +139,13 @@ def _preferred(
     return required | frozenset(others[: number - len(required)])
 
 
-def _in_turn(pools: Iterable[frozenset[str]], number: int) -> frozenset[str]:
+def _in_turn(pools: Iterable[frozenset[str]], number: int, known: frozenset[str]) -> frozenset[str]:
     """So many devices from the first pool, then from the next ones; the pools have enough."""
     given: frozenset[str] = frozenset()
     for pool in pools:
-        given |= _first(pool - given, number - len(given))
+        given |= _first(pool - given, number - len(given), known)
     return given
 
 
-def _first(devices: frozenset[str], number: int) -> frozenset[str]:
-    return frozenset(sorted(devices)[:number])
+def _first(devices: frozenset[str], number: int, known: frozenset[str]) -> frozenset[str]:
+    return frozenset(sorted(devices, key=lambda device: (device not in known, device))[:number])

@@ -8,13 +8,13 @@ order, so which of two failing resources a message names is chance; here it is t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from agent.admission.devices_choice import NoDevicesError, Wanted, choose_devices
 from agent.admission.devices_hints import Stock, derive_rule, derive_stock, ids_of, is_managed
 from agent.admission.hint_rules import mask_of
-from agent.admission.model import AllocationError, Books, Hint, HintRule, Hints, Machine, Settings
+from agent.admission.model import AllocationError, Books, Hint, Holder, HintRule, Hints, Machine, Settings
 from agent.admission.requirements import pod_limits
 from agent.admission.versions import DEVICE_HINTS_OF_DEVICE_NODES
 from collectors.model.kubelet import DeviceAllocation
@@ -32,9 +32,17 @@ class _NotTakenError(Exception):
 
 
 class Devices:
-    """The kubelet always has one, whatever the policies of the others."""
+    """The kubelet always has one, whatever the policies of the others.
 
-    def __init__(self, machine: Machine, settings: Settings) -> None:
+    Attributes:
+        known: devices that containers are known to have been given, by who got them; a replay then follows the kubelet
+            where it had a choice, and only there.
+    """
+
+    def __init__(
+        self, machine: Machine, settings: Settings, *, known: Mapping[Holder, Allocations] | None = None
+    ) -> None:
+        self.known = known or {}
         self._machine = mask_of(machine.numa_nodes)
         self._only_nodes_with_devices = DEVICE_HINTS_OF_DEVICE_NODES.holds(settings.version)
 
@@ -105,6 +113,7 @@ class Devices:
                 pod_uid=pod.uid,
                 container=container.name,
                 number=request,
+                known=ids_of(resource, self.known.get(holder, ())),
                 held=ids_of(resource, before) or None,
                 running=books.starting and container.state is ContainerState.RUNNING,
             )

@@ -97,6 +97,12 @@ def test_a_container_gets_devices_of_every_resource() -> None:
     assert held(books) == "cmn"
 
 
+def test_a_replay_follows_what_is_known() -> None:
+    one = wants(gpu=1)
+    known = Devices(machine(1, 1), Settings(), known={("a", "app"): (GPUS[1].device,)})
+    assert held(known.allocate(BOOKS, pod(one), one, ANYWHERE)) == "b"
+
+
 def test_an_init_containers_devices_go_to_later_containers_once() -> None:
     books = admitted(BOOKS, wants("i", ContainerRole.INIT, gpu=2), wants("one", gpu=1), wants("two", gpu=2))
     assert (held(books, "i"), held(books, "one"), held(books, "two")) == ("ab", "a", "bc")
