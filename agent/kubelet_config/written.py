@@ -166,7 +166,7 @@ def _enforced(document: Mapping[str, Any]) -> Iterator[Objection]:
                 check="enforced-without-qos",
                 what=f"enforceNodeAllocatable has {word}, and cgroupsPerQOS is off",
                 says="cgroupsPerQOS (--cgroups-per-qos) must be set to true",
-                way_out="cgroupsPerQOS: true, or enforceNodeAllocatable: []",
+                way_out="cgroupsPerQOS: true, or enforceNodeAllocatable: [none]",
             )
 
 
