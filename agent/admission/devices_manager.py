@@ -14,7 +14,7 @@ from dataclasses import replace
 from agent.admission.devices_choice import NoDevicesError, Wanted, choose_devices
 from agent.admission.devices_hints import Stock, derive_rule, derive_stock, ids_of, is_managed
 from agent.admission.hint_rules import mask_of
-from agent.admission.model import AllocationError, Books, Hint, Holder, HintRule, Hints, Machine, Settings
+from agent.admission.model import AllocationError, Books, Hint, HintRule, Hints, Holder, Machine, Settings
 from agent.admission.requirements import pod_limits
 from agent.admission.versions import DEVICE_HINTS_OF_DEVICE_NODES
 from collectors.model.kubelet import DeviceAllocation
@@ -106,6 +106,7 @@ class Devices:
     def _take(self, books: Books, pod: Pod, container: PodContainer, hint: Hint) -> Books:
         holder = pod.uid, container.name
         reusable = books.reusable_devices.get(pod.uid, ())
+        some = False
         for resource, request in _requests(books, container.limits):
             stock = derive_stock(books, resource)
             before = books.device_holders.get(holder, ())
@@ -125,10 +126,12 @@ class Devices:
             if chosen:
                 if stock.plugin.allocate_error is not None:
                     raise _NotTakenError(stock.plugin.allocate_error, replace(books, stray_devices=()))
+                some = True
                 held = _sorted((*before, *_allocations(books, resource, chosen)))
                 books = replace(books, device_holders={**books.device_holders, holder: held})
         left = _reusable(reusable, container, books.device_holders.get(holder, ()))
-        return replace(books, reusable_devices={pod.uid: left})
+        written = books.device_holders if some else books.written_devices
+        return replace(books, reusable_devices={pod.uid: left}, written_devices=written)
 
     def allocate_pod(self, books: Books, pod: Pod, hint: Hint) -> Books:
         """Nothing changes: containers of such a pod get their devices when they start."""
