@@ -49,6 +49,8 @@ ORDER = (
     "fingerprint-shared",
     "contradiction",
     # Pods are not aligned
+    "cpuset-differs",
+    "cpuset-stale",
     "topology-manager-off",
     "cpu-manager-off",
     "memory-manager-off",
@@ -56,6 +58,7 @@ ORDER = (
     "devices-without-topology",
     "pods-not-guaranteed",
     "cpus-fractional",
+    "wish-without-effect",
     # Room is wasted
     "init-container-cpus",
     "orphan-allocations",
