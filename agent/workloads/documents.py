@@ -37,8 +37,6 @@ def parse_documents(text: str) -> tuple[Any, ...]:
         return tuple(_from_yaml(text))
     except yaml.YAMLError as error:
         raise ManifestError(f"neither YAML nor JSON: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise _too_deep() from None
     except ValueError as error:  # a scalar that looks like a number or a date and is none
         raise ManifestError(f"neither YAML nor JSON: {error}") from None
 
@@ -125,6 +123,9 @@ def _from_yaml(text: str) -> Iterator[Any]:
         loader.dispose()
 
 
+_MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
+
+
 class _Size:
     """The number of values below a node, with every alias written out, in time that only the text's length decides."""
 
@@ -156,6 +157,7 @@ class _Size:
 
 
 def _below(node: yaml.Node) -> Iterator[yaml.Node]:
+    """What a node holds. Keys become text."""
     if isinstance(node, yaml.SequenceNode):
         yield from node.value
     if isinstance(node, yaml.MappingNode):
@@ -166,14 +168,16 @@ def _below(node: yaml.Node) -> Iterator[yaml.Node]:
             if key.value in keys:
                 raise _twice(key.value)
             keys.add(key.value)
+            if key.tag != _MERGE:
+                key.tag = _TEXT  # `1` and `true` are one key to Python, and two to YAML
             yield key
             yield value
 
 
 def _plain(value: Any) -> Any:
-    """The value with text as keys; what JSON does not have is refused."""
+    """The value with every alias written out; what JSON does not have is refused."""
     if isinstance(value, dict):
-        return {_key(key): _plain(each) for key, each in value.items()}
+        return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if value is None or isinstance(value, str | bool | int | float):
@@ -181,9 +185,3 @@ def _plain(value: Any) -> Any:
     raise ManifestError(
         f"a value of YAML's type {type(value).__name__}, which JSON does not have; write it as text"
     )
-
-
-def _key(key: Any) -> str:
-    if isinstance(key, bool):
-        return str(key).lower()
-    return key if isinstance(key, str) else str(key)

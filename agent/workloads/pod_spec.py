@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from agent.admission.requirements import (
-    amount_of,
     has_pod_level_resources,
     is_extended,
     is_hugepages,
@@ -111,10 +110,3 @@ def _with_pod_level_defaults(pod: Pod) -> Pod:
         for resource, amount in limits.items():
             requests.setdefault(resource, amount)
     return replace(pod, requests=tuple(sorted(requests.items())), limits=tuple(sorted(limits.items())))
-
-
-def asks_for_whole_cpus(pod: Pod) -> bool:
-    """Whether some container would get CPUs of its own under a static CPU manager."""
-    return pod.qos_class == "Guaranteed" and any(
-        (cpu := amount_of(each.requests, "cpu")) and cpu % 1000 == 0 for each in pod.containers
-    )
