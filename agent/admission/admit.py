@@ -146,6 +146,26 @@ def settled(node: NodeUnderRules) -> Books:
     return node.managers.forget(node.books, _living(node.books))
 
 
+def restarted(books: Books) -> Books:
+    """The books of a kubelet that comes up over its own files, before any pod is admitted anew.
+
+    It remembers what stands in the files and nothing else. Its pods come to it one by one, as new ones do; until it has
+    heard of all (`starting`) it gives nothing back.
+    """
+    return replace(
+        books,
+        pods=(),
+        wishes={},
+        affinities={},
+        reusable_cpus={},
+        reusable_memory={},
+        reusable_devices={},
+        device_holders=books.written_devices,
+        stray_devices=(),
+        starting=True,
+    )
+
+
 def start(node: NodeUnderRules, pod: Pod, container: PodContainer) -> Books:
     """The books when a container of an admitted pod starts: memory of the init containers before it goes back; with
     pod-level resource managers in pod scope it gets its devices only now.

@@ -157,4 +157,4 @@ def _with_devices(books: Books, state: DeviceManagerState) -> Books:
         DevicePlugin(resource=resource, registered=resource in names)
         for resource in sorted(names | {resource for resource, _ in places})
     )
-    return replace(books, devices=devices, plugins=plugins, device_holders=held)
+    return replace(books, devices=devices, plugins=plugins, device_holders=held, written_devices=held)

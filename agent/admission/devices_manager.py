@@ -106,7 +106,7 @@ class Devices:
     def _take(self, books: Books, pod: Pod, container: PodContainer, hint: Hint) -> Books:
         holder = pod.uid, container.name
         reusable = books.reusable_devices.get(pod.uid, ())
-        some = False
+        given = books.device_holders
         for resource, request in _requests(books, container.limits):
             stock = derive_stock(books, resource)
             before = books.device_holders.get(holder, ())
@@ -126,11 +126,10 @@ class Devices:
             if chosen:
                 if stock.plugin.allocate_error is not None:
                     raise _NotTakenError(stock.plugin.allocate_error, replace(books, stray_devices=()))
-                some = True
                 held = _sorted((*before, *_allocations(books, resource, chosen)))
                 books = replace(books, device_holders={**books.device_holders, holder: held})
         left = _reusable(reusable, container, books.device_holders.get(holder, ()))
-        written = books.device_holders if some else books.written_devices
+        written = books.written_devices if books.device_holders is given else books.device_holders
         return replace(books, reusable_devices={pod.uid: left}, written_devices=written)
 
     def allocate_pod(self, books: Books, pod: Pod, hint: Hint) -> Books:

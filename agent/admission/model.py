@@ -188,6 +188,9 @@ class Books:
     registered and its plugin obliging"""
     device_holders: Mapping[Holder, tuple[DeviceAllocation, ...]] = field(default_factory=dict)
     reusable_devices: Mapping[str, tuple[DeviceAllocation, ...]] = field(default_factory=dict)
+    written_devices: Mapping[Holder, tuple[DeviceAllocation, ...]] = field(default_factory=dict)
+    """The holders in the device manager's file. It is written when somebody has been given devices or a plugin tells
+    anew which it has, and read when the kubelet starts: who is forgotten in between comes back then"""
     stray_devices: tuple[DeviceAllocation, ...] = ()
     """Taken and given to nobody, because the plugin failed in between; the kubelet finds out when the next pod is gone"""
     starting: bool = False

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from agent.admission.admit import NodeUnderRules, admit, remove, settled, start
+from agent.admission.admit import NodeUnderRules, admit, remove, restarted, settled, start
+from agent.admission.devices_manager import Devices
 from agent.admission.machine import derive_machine
 from agent.admission.model import (
     AllocationError,
@@ -56,6 +57,7 @@ class Ours:
         """One step; returns what would keep a container from starting."""
         self.decisions = []
         error = None
+        self._follow(told)
         if step.op == "admit":
             assert step.pod is not None
             self._admit(pod_from_json(step.pod))
@@ -65,6 +67,7 @@ class Ours:
             assert step.plugin is not None
             self.plugins[step.plugin.resource] = step.plugin
             self.show_devices(there=True)
+            self._write_devices()
         elif told.get("did") == "remove":
             self.node = self.node.with_books(remove(self.node.books, told["uid"]))
         elif told.get("did") == "start":
@@ -72,6 +75,22 @@ class Ours:
         elif told.get("did") == "finish":
             self.running.discard((told["uid"], told["container"]))
         return error
+
+    def _follow(self, told: Object) -> None:
+        """Where the kubelet had a choice among devices, ours is the one that it made."""
+        devices = {(each.device.resource, each.device.device_id): each.device for each in self.books.devices}
+        known = {
+            (uid, name): tuple(
+                devices[resource, each]
+                for resource, ids in held.items()
+                for each in ids
+                if (resource, each) in devices
+            )
+            for uid, containers in told.get("state", {}).get("devices", {}).items()
+            for name, held in containers.items()
+        }
+        manager = Devices(self.node.machine, self.node.settings, known=known)
+        self.node = replace(self.node, managers=replace(self.node.managers, devices=manager))
 
     def settle(self) -> None:
         """What the kubelet's loops find out by and by."""
@@ -100,17 +119,7 @@ class Ours:
     def _restart(self, *, late: bool) -> None:
         """A kubelet that comes up over its checkpoints and admits its pods anew before it knows that these are all."""
         books = self.node.books
-        fresh = replace(
-            books,
-            pods=(),
-            affinities={},
-            reusable_cpus={},
-            reusable_memory={},
-            reusable_devices={},
-            stray_devices=(),
-            starting=True,
-        )
-        self.node = self.node.with_books(fresh)
+        self.node = self.node.with_books(restarted(books))
         self.show_devices(there=not late)
         for pod in books.pods:
             self._admit(self._with_states(pod))
@@ -118,6 +127,13 @@ class Ours:
                 return
         self.node = self.node.with_books(replace(self.node.books, starting=False))
         self.show_devices(there=True)
+        if late:
+            self._write_devices()
+
+    def _write_devices(self) -> None:
+        """A plugin has told anew which devices it has."""
+        books = self.node.books
+        self.node = self.node.with_books(replace(books, written_devices=books.device_holders))
 
     def _with_states(self, pod: Pod) -> Pod:
         containers = tuple(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.admission.admit import NodeUnderRules, admit, remove, settled, start
+from agent.admission.admit import NodeUnderRules, admit, remove, restarted, settled, start
 from agent.admission.model import Decision, DevicePlugin, Hint, Outcome, PluginDevice, Settings
 from agent.admission.versions import gates_in_force
 from agent.admission.wishes import HostPort, NodeObject, Wishes
@@ -279,6 +279,16 @@ def test_a_kubelet_that_has_just_started_takes_nothing_from_anybody() -> None:
     starting = under.with_books(replace(remove(under.books, "a"), starting=True))
     assert ("a", "app") in settled(starting).cpus
     assert admit(starting, pod("b", container(cpus=8, memory=1)))[0].outcome is Outcome.REFUSED
+
+
+def test_a_restarted_kubelet_remembers_the_devices_of_those_whom_it_had_forgotten() -> None:
+    under = after(node(), pod("a", container(gpus=1)))
+    under = after(under.with_books(remove(under.books, "a")), pod("b", container(cpus=1, memory=1)))
+    assert under.books.device_holders == {}
+    again = restarted(under.books)
+    assert [uid for uid, _ in again.device_holders] == ["a"]
+    assert (again.pods, again.affinities, again.starting) == ((), {}, True)
+    assert again.cpus == under.books.cpus
 
 
 def test_without_a_wish_for_devices_those_of_the_gone_stay_in_the_books() -> None:
