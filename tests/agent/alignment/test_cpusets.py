@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from agent.alignment.cpusets import Pool, derive_cpuset
 from agent.alignment.model import Cpuset, CpusetVerdict
 from collectors.model.cgroup import ContainerCgroup
 from collectors.model.kubelet import AssignedCpus, CpuManagerState, KubeletCheckpoints
 from collectors.model.kubelet_config import KubeletConfig
 from collectors.model.kubelet_picture import KubeletPicture
 from collectors.model.pod import ContainerRole, ContainerState
-from collectors.parse import parse_id_list
+from collectors.parse import IdSet, parse_id_list
 from tests.agent.alignment.building import align, cgroup, ids, runs
 from tests.agent.placement.building import CONFIG, block, container, init, listed, picture, spec
 
@@ -158,3 +161,23 @@ def test_a_container_without_cpus_of_its_own_shares_those_of_its_pod() -> None:
     owner = spec("owner", runs("o"), runs("s", "side"))
     found = align(picture(held, specs=[owner]), cgroup("o", "2-3"), cgroup("s", "4-5")).pods[0].containers
     assert [each.cpuset and each.cpuset.verdict for each in found] == [SAME, SAME]
+
+
+_IDS = st.frozensets(st.integers(0, 15), max_size=6)
+
+
+@given(_IDS, st.none() | _IDS, st.booleans(), _IDS)
+def test_a_verdict_and_its_difference_say_the_same(
+    cpus: IdSet, expected: IdSet | None, own: bool, exclusive: IdSet
+) -> None:
+    pool = Pool(gives_cpus=True, shared=expected, exclusive=exclusive)
+    group = replace(cgroup("c", ""), cpus=cpus)
+    found = derive_cpuset(group, expected=expected, own=own, nodes=None, pool=pool)
+    if expected is not None:
+        assert (cpus | found.missing) - found.extra == expected
+        assert (found.verdict in (SAME, SHARED)) is (cpus == expected)
+    elif own:
+        assert (found.verdict, found.extra) == (None, frozenset())
+    else:
+        assert found.extra == cpus & exclusive
+        assert (found.verdict is STALE) is bool(found.extra)

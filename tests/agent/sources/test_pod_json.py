@@ -74,6 +74,28 @@ def test_a_start_that_is_no_time_is_malformed(time: Any) -> None:
         pod_from_json(told)
 
 
+@pytest.mark.parametrize(
+    ("told", "container_id"),
+    [
+        ("containerd://c0ffee", "c0ffee"),
+        ("cri-o://c0ffee", "c0ffee"),
+        ("containerd://", None),
+        ("c0ffee", None),
+        (f"containerd://{'c' * 129}", None),
+    ],
+)
+def test_a_container_has_the_id_that_its_runtime_gave_it(told: str, container_id: str | None) -> None:
+    pod = pod_object(POD)
+    pod["status"]["containerStatuses"] = [{"name": "c", "containerID": told}]
+    assert pod_from_json(pod).containers[0].container_id == container_id
+
+
+def test_of_the_annotations_two_are_kept_and_not_at_any_length() -> None:
+    pod = pod_object(POD)
+    pod["metadata"]["annotations"] = {"kubernetes.io/topology-policy": "x" * 500, "note": SECRET}
+    assert pod_from_json(pod).annotations == (("kubernetes.io/topology-policy", "x" * 64),)
+
+
 @pytest.mark.parametrize("key", ["namespace", "name", "uid"])
 @pytest.mark.parametrize("value", [None, 7, ""])
 def test_a_pod_without_a_full_name_is_malformed(key: str, value: Any) -> None:

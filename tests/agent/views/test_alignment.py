@@ -138,6 +138,14 @@ def test_what_is_not_as_it_could_be_is_pointed_at() -> None:
     assert [line.endswith(annotation) for line in found] == [False, False, True, True]
 
 
+def test_memory_of_other_nodes_alone_is_pointed_at() -> None:
+    held = listed("p", container(cpus="2", memory=[block(1, 0)]))
+    alignment = align(picture(held, specs=[spec("p", runs("c"))]), cgroup("c", "2", "0-1"))
+    assert after("to look at", alignment) == [
+        "default/p/app differs: memory of NUMA nodes 0-1 in its cgroup, 0 by the kubelet"
+    ]
+
+
 def test_a_wish_that_came_true_is_no_warning() -> None:
     pod = replace(spec("trainer", runs("t")), annotations=((NUMA_NODE_WISH, "0"),))
     alignment = align(picture(TRAINER, specs=[pod]), cgroup("t", "2-3", "0"))
