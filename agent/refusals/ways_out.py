@@ -138,22 +138,23 @@ def _rounded(asked: Asked, resource: str, number: int) -> int:
 
 def _who_could_go(asked: Asked) -> str | None:
     """The pod that holds the least of what would be enough with what is free beside it."""
-    if asked.deciding.kind is not Kind.SHORT or len(asked.deciding.resources) > 1:
-        return None
-    resource = asked.deciding.resources[0]
-    wanted = asked.deciding.wanted(resource)
+    if asked.replay is None and not (
+        asked.deciding.kind is Kind.SHORT and len(asked.deciding.resources) == 1
+    ):
+        return None  # the figures alone do not tell whether that would be enough
     enough = [
         (holding.amount, holding.holder, share)
+        for resource in asked.deciding.resources
         for share in asked.deciding.left.of(resource)
         for holding in share.holders
-        if share.free is not None and share.free + holding.amount >= wanted
+        if (share.free or 0) < asked.deciding.wanted(resource) <= (share.free or 0) + holding.amount
     ]
     enough.sort(key=lambda each: (each[0], each[1]))
     for held, holder, share in enough[:TRIES]:
         if asked.replay is None or _fits_without(asked, asked.replay, holder):
             return (
-                f"it would fit if {holder.removesuffix(INIT)} were not here, which holds {amount(resource, held)} on "
-                f"{_place(share)}"
+                f"it would fit if {holder.removesuffix(INIT)} were not here, which holds "
+                f"{amount(share.resource, held)} on {_place(share)}"
             )
     return None
 

@@ -41,14 +41,9 @@ def _explanation(explanation: Plain) -> Branch:
         below.append(Branch(line=(quiet("by the node as it is now: nobody had looked before the refusal"),)))
     fault = explanation["known_fault"]
     if fault is not None:
+        what = "" if fault["what"] in explanation["summary"] else f"{fault['what']} "
         below.append(
-            Branch(
-                line=(
-                    named("known: "),
-                    words(f"{fault['what']} "),
-                    quiet(f"[{fault['name']}] {fault['link']}"),
-                )
-            )
+            Branch(line=(named("known: "), words(what), quiet(f"[{fault['name']}] {fault['link']}")))
         )
     if explanation["fits"] is not None:
         below.append(Branch(line=(named(explanation["fits"]),)))

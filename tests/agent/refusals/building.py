@@ -58,7 +58,7 @@ def refused(
     namespace: str = "default",
     qos: str = "Guaranteed",
 ) -> Pod:
-    """A refused pod of a ReplicaSet; without containers one that wants 12 CPUs."""
+    """A refused pod of a ReplicaSet, its limits being its requests; without containers one that wants 12 CPUs."""
     return Pod(
         namespace=namespace,
         name=name,
@@ -68,7 +68,9 @@ def refused(
         message=f"{REFUSED}{message}",
         qos_class=qos,
         owner=None if owner is None else Owner(kind="ReplicaSet", name=owner),
-        containers=containers or (app(cpu=12, memory=GIB),),
+        containers=tuple(
+            replace(each, limits=each.requests) for each in containers or (app(cpu=12, memory=GIB),)
+        ),
     )
 
 

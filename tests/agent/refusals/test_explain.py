@@ -51,6 +51,8 @@ def test_resources_that_are_free_on_different_nodes_are_told_together(replay: Re
     assert "each could be had by itself, but nowhere together" in said.summary
     assert "of CPUs node 0 has 1, node 1 has 7" in said.summary
     assert f"of {GPU} node 0 has 2, node 1 has 0" in said.summary
+    goes = f"it would fit if default/train were not here, which holds 2 {GPU} on NUMA node 1"
+    assert (goes in said.ways_out) is (replay is not None)
 
 
 @BOTH_WAYS
