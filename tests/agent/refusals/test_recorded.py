@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from agent.cli.terminal import print_page
 from agent.refusals.classify import Cause
 from agent.refusals.explain import ON_NODES, explain
 from agent.refusals.model import Explanation
+from agent.refusals.plain import plain_pod, plain_refusals
 from agent.refusals.replay import replay_of
 from agent.refusals.signatures import Circumstances
+from agent.refusals.stories import Stories, story_key
+from agent.views.refusal_page import refusal_page
 from collectors.model import Snapshot
 from collectors.model.pod import Pod
+from collectors.model.refusals import RefusalCounts
 from collectors.model.snapshot import Observed
 from tests.agent.admission.replay import Replay, replays
 from tests.agent.placement.recorded import snapshot_of
 from tests.shared import shared_folder
 
 pytestmark = pytest.mark.shared
+
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "refusals.md").read_text()
+DOCUMENTED = (
+    ("g4-frag-single", "x-cpu9-of-10-free"),
+    ("g4-frag-single", "x-gpu1-cpu4"),
+    ("g4-frag-single", "x-outofcpu-bu"),
+    ("b2-restricted-container", "x-mem60gi"),
+    ("f-full-pcpus-only", "gu-3cpu"),
+)
 
 DECIDING = {
     "cpu": ("cpu", "outofcpu", "gu-28cpu", "gu-32cpu", "gu-36cpu", "gu-40cpu", "gu-64cpu", "podlevel-40"),
@@ -90,6 +106,25 @@ def test_the_rules_refuse_what_the_kubelet_refused_and_the_right_resource_is_nam
         expected = decides(pod)
         assert expected is None or expected in said.resources, where
     assert seen > 160
+
+
+def test_the_samples_of_the_page_are_what_is_printed_of_recorded_refusals(
+    explanations: list[tuple[str, Pod, Explanation]],
+) -> None:
+    found = {(scenario, pod.name): (pod, said) for scenario, pod, said in explanations}
+    for sample in DOCUMENTED:
+        assert f"```text\n{_printed(*found[sample])}```" in PAGE, sample
+
+
+def _printed(pod: Pod, said: Explanation) -> str:
+    stories = Stories()
+    stories.add(pod, at=0.0, news=True)
+    stories.explain(story_key(pod), said)
+    out = io.StringIO()
+    known = plain_pod(pod.namespace, pod.name, pod)
+    found = plain_refusals(RefusalCounts(), stories.all(), pod=known)
+    print_page(refusal_page(found), color="never", out=out, environ={})
+    return out.getvalue()
 
 
 def test_most_of_them_are_told_what_would_have_fitted(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+from agent.refusals.classify import Cause
 from agent.refusals.model import Explanation
 from agent.refusals.signatures import SIGNATURES
 from collectors.model.pod import ContainerState, Pod, PodContainer
@@ -117,3 +119,10 @@ def test_every_signature_has_a_thread_and_a_way_out() -> None:
         fault.link.startswith("https://github.com/kubernetes/kubernetes/issues/") for fault, _ in SIGNATURES
     )
     assert all(fault.way_out and fault.what for fault, _ in SIGNATURES)
+
+
+def test_the_page_has_every_cause_and_every_known_fault_with_its_thread() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "refusals.md").read_text()
+    assert [cause.value for cause in Cause if f"\n| `{cause.value}` |" not in page] == []
+    assert [fault.name for fault, _ in SIGNATURES if f"\n| `{fault.name}` |" not in page] == []
+    assert [fault.link for fault, _ in SIGNATURES if f"({fault.link})" not in page] == []
