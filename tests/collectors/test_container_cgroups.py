@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collectors.container_cgroups import read_container_cgroups
 from collectors.model.cgroup import ContainerCgroup, ContainerCgroups, HugePagesByNode, NodeBytes, PagesByNode
+from collectors.reader import FactReader
 from tests.collectors.cgroup_trees import (
     CONTAINER,
     LAYOUTS,
@@ -21,6 +25,8 @@ from tests.collectors.cgroup_trees import (
 )
 from tests.collectors.machines import ids
 from tests.collectors.trees import UNREADABLE, problem_paths, reader_of
+from tests.fakes.memoryfs import MemoryFS
+from tests.hosts.tree import Tree
 
 PLAIN = LAYOUTS["cgroupfs, Burstable"]
 EXPECTED = ContainerCgroup(
@@ -192,3 +198,40 @@ def test_a_container_is_found_by_its_id() -> None:
     cgroups = ContainerCgroups(version=2, containers=(EXPECTED,))
     assert cgroups.of(CONTAINER) is EXPECTED
     assert cgroups.of(None) is None
+
+
+def pods_group(parts: list[str], *, systemd: bool) -> str:
+    """Where the kubelet puts a pod's group, by its rule for cgroup names and what systemd makes of slices."""
+    if not systemd:
+        return "/".join(parts)
+    escaped = [part.replace("-", "_") for part in parts]
+    return "/".join("-".join(escaped[:length]) + ".slice" for length in range(1, len(escaped) + 1))
+
+
+_WORD = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=8).filter(
+    lambda word: word.strip("-") == word and word != "tasks"
+)
+_RUNTIMES = st.sampled_from(("", "cri-containerd-", "crio-", "docker-", "libpod-"))
+
+
+@given(
+    st.lists(_WORD, max_size=3),
+    st.sampled_from(("", "burstable", "besteffort")),
+    st.uuids(),
+    st.booleans(),
+    _RUNTIMES,
+    st.booleans(),
+)
+def test_a_container_is_found_wherever_the_kubelet_may_put_it(
+    cgroup_root: list[str], qos: str, uid: UUID, systemd: bool, runtime: str, unified: bool
+) -> None:
+    parts = [*cgroup_root, "kubepods", *([qos] if qos else []), f"pod{uid}"]
+    name = f"{runtime or 'cri-containerd-'}{CONTAINER}.scope" if systemd else CONTAINER
+    group = Group(path=f"{pods_group(parts, systemd=systemd)}/{name}")
+    tree = Tree()
+    for path, text in (version_2(group) if unified else version_1(group)).items():
+        tree.file(path, str(text).encode())
+
+    reader = FactReader(MemoryFS.of(tree))
+    assert only(read_container_cgroups(reader, [CONTAINER], page_bytes=4096)).path == f"/{group.path}"
+    assert reader.problems == ()
