@@ -209,7 +209,7 @@ def pods_group(parts: list[str], *, systemd: bool) -> str:
 
 
 _WORD = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=8).filter(
-    lambda word: word.strip("-") == word and word != "tasks"
+    lambda word: word.strip("-") == word and word not in ("tasks", "kubepods")
 )
 _RUNTIMES = st.sampled_from(("", "cri-containerd-", "crio-", "docker-", "libpod-"))
 
