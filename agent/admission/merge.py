@@ -23,7 +23,8 @@ from agent.admission.hint_rules import holds, listed, mask_of, prefers
 from agent.admission.model import Hint, HintRule, Hints, Machine, Settings
 
 LISTED_NODES = 8
-"""Rules over more nodes than this are not written out. Writing out costs 2^n, searching costs by what is asked"""
+"""On machines with more nodes than this rules are not written out. Writing out costs 2^n, whatever nodes a rule is about;
+searching costs by what is asked"""
 
 _ANYWHERE = (Hint(None, True),)
 _NOWHERE = (Hint(None, False),)
@@ -58,7 +59,7 @@ def merge(
         hint = _single(resources, nodes)
         return Merged(hint=hint, admitted=hint.preferred)
     fitness = Fitness(nodes=nodes, rows=_rows(machine, settings))
-    if all(isinstance(each, tuple) or each.nodes.bit_count() <= listed_nodes for each in resources):
+    if nodes.bit_count() <= listed_nodes:
         hint, panic = merge_listed.fittest([_written_out(each) for each in resources], fitness)
     else:
         hint, panic = merge_ruled.fittest(resources, fitness)
