@@ -23,7 +23,7 @@ T = TypeVar("T")
 HOLDERS = 4
 """Of a share that are named; the others are counted"""
 
-SHARES = 16
+SHARES = 8
 """Of one resource that are kept: on a machine with more NUMA nodes those with most of it free"""
 
 INIT = " (init container)"

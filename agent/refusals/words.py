@@ -66,7 +66,9 @@ def free_on(shares: Sequence[Share], wanted: int) -> str:
     if not told:
         return "what is free there is not known"
     if len(told) > NODES:
-        best = sorted(told, key=lambda share: -(share.free or 0))[:BEST]
+        best = [share for share in sorted(told, key=lambda share: -(share.free or 0))[:BEST] if share.free]
+        if not best:
+            return "no node has any"
         return f"the most is {joined(_free(share, wanted) for share in best)}"
     return ", ".join(f"node {share.node} has {_figure(share, wanted)}" for share in told)
 

@@ -10,9 +10,13 @@ from agent.refusals.classify import Cause
 from agent.refusals.explain import ReplayOf, explain
 from agent.refusals.replay import replay_of
 from agent.refusals.signatures import Circumstances
+from agent.refusals.state import SHARES
+from collectors.model import Cpu, CpuTopology, NumaTopology, Snapshot
 from collectors.model.snapshot import Observed
-from tests.agent.placement.building import app, init
-from tests.agent.refusals.building import GIB, GPU, MEMORY_MISFIT, holds, node, refused, why
+from tests.agent.placement.building import CONFIG, app, container, device, init, listed, picture, pool
+from tests.agent.placement.building import node as numa_node
+from tests.agent.placement.recorded import snapshot_of
+from tests.agent.refusals.building import GIB, GPU, MEMORY_MISFIT, holds, node, refused, spec_of, why
 
 BOTH_WAYS = pytest.mark.parametrize("replay", [replay_of, None], ids=["rules", "figures"])
 
@@ -206,3 +210,59 @@ def test_init_containers_are_looked_at_in_their_turn() -> None:
     said = why(pod, node())
     assert said.container == "first"
     assert said.summary.startswith("init container first wants 9 CPUs")
+
+
+def test_on_many_nodes_the_best_are_told(many: Snapshot) -> None:
+    said = why(refused("web-1", app(cpu=6, memory=GIB)), many)
+    assert said.summary == (
+        "container app wants 6 CPUs on one NUMA node: the most is 4 on node 33, 3 on node 1 and 3 on node 2"
+    )
+    assert len([line for line in said.evidence if "CPUs free" in line]) == SHARES
+    assert said.replayed
+
+
+@pytest.mark.parametrize("policy", ["restricted", "best-effort"])
+def test_on_many_nodes_other_policies_are_replayed_too(many: Snapshot, policy: str) -> None:
+    pod = refused("web-1", app(cpu=1, gpu=1, memory=GIB))
+    assert many.kubelet is not None
+    assert many.kubelet.config.facts is not None
+    config = replace(many.kubelet.config.facts, topology_manager_policy=policy)
+    snapshot = replace(many, kubelet=replace(many.kubelet, config=Observed(facts=config)))
+    said = why(pod, snapshot)
+    assert said.resources == (GPU,)
+    assert "no node has any" in said.summary
+
+
+@pytest.fixture(scope="module")
+def many() -> Snapshot:
+    """34 NUMA nodes of 8 CPUs, of which 5 are held, but on the last one 4; 16 nodes have a GPU each, which is held."""
+    gpus = [device(f"gpu{number}", number) for number in range(16)]
+    pods = [
+        listed(
+            f"pod-{number}",
+            container(
+                "app", f"{number * 8 + (number == 33)}-{number * 8 + 4}", devices=gpus[number : number + 1]
+            ),
+        )
+        for number in range(34)
+    ]
+    distances = tuple((number, 20) for number in range(34))
+    numa = NumaTopology(
+        nodes=tuple(
+            replace(numa_node(number, f"{number * 8}-{number * 8 + 7}"), distances=distances)
+            for number in range(34)
+        ),
+        from_kernel=True,
+    )
+    config = replace(
+        CONFIG,
+        memory_manager_policy="None",
+        reserved_cpus=frozenset({7}),
+        topology_manager_options=(("max-allowable-numa-nodes", "64"),),
+    )
+    allocatable = pool(cpus="0-6,8-271", devices=gpus)
+    kubelet = picture(*pods, specs=[spec_of(each) for each in pods], allocatable=allocatable, config=config)
+    cpus = tuple(Cpu(id=cpu, online=True, package_id=0, core_id=cpu // 2) for cpu in range(272))
+    return replace(
+        snapshot_of(numa, kubelet), cpus=Observed(facts=CpuTopology(online=frozenset(range(272)), cpus=cpus))
+    )
