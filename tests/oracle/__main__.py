@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.golang import GoUnavailableError
-from tests.oracle.build import provide_oracle
-from tests.oracle.differential import Tally, examine, first_difference
+from tests.oracle.build import OLDER, PRESENT, provide_oracle
+from tests.oracle.differential import Oracle, Tally
 from tests.oracle.generate import random_scenario
 from tests.oracle.kubelets import SUBJECTS
 from tests.oracle.oracle import ask
@@ -29,15 +29,16 @@ def main() -> int:
     """Exit status 0: no difference; 1: differences, printed; 2: the oracle could not be built."""
     arguments = _parser().parse_args()
     try:
-        program = arguments.program or provide_oracle()
+        program = arguments.program or provide_oracle(arguments.version)
     except GoUnavailableError as error:
         print(error, file=sys.stderr)
         return 2
+    oracle = Oracle(program=program, version=arguments.version)
     if arguments.scenario:
-        return _explain(program, arguments)
+        return _explain(oracle, arguments)
     if arguments.raw:
-        return _print_raw(program, arguments)
-    return _compare(program, arguments)
+        return _print_raw(oracle, arguments)
+    return _compare(oracle, arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,9 +57,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--processes", type=int, default=2, metavar="N")
     parser.add_argument("--scenario", metavar="SEED/NUMBER", help="only this one, in full")
+    parser.add_argument(
+        "--version",
+        type=_version,
+        default=PRESENT,
+        metavar="1.N",
+        help=f"minor version of Kubernetes, from {min(OLDER)[0]}.{min(OLDER)[1]} on",
+    )
     parser.add_argument("--raw", action="store_true", help="print scenarios and answers as JSON lines")
     parser.add_argument("--program", type=Path, help="an oracle that is built already")
     return parser
+
+
+def _version(text: str) -> tuple[int, int]:
+    major, _, minor = text.partition(".")
+    version = int(major), int(minor)
+    if version != PRESENT and version not in OLDER:
+        raise ValueError
+    return version
 
 
 def _scenarios(arguments: argparse.Namespace, *, start: int = 0, stride: int = 1) -> Iterator[Scenario]:
@@ -68,16 +84,17 @@ def _scenarios(arguments: argparse.Namespace, *, start: int = 0, stride: int = 1
             arguments.first + number,
             subjects=arguments.only or SUBJECTS,
             without=arguments.without,
+            version=arguments.version,
         )
 
 
-def _compare(program: Path, arguments: argparse.Namespace) -> int:
+def _compare(oracle: Oracle, arguments: argparse.Namespace) -> int:
     if arguments.seed == "random":
         arguments.seed = secrets.token_hex(4)
-    print(f"seed {arguments.seed}", flush=True)
+    print(f"Kubernetes {'.'.join(map(str, oracle.version))}, seed {arguments.seed}", flush=True)
     began = time.monotonic()
     with multiprocessing.Pool(arguments.processes) as pool:
-        shares = [(program, arguments, share) for share in range(arguments.processes)]
+        shares = [(oracle, arguments, share) for share in range(arguments.processes)]
         tally = Tally()
         for part in pool.starmap(_share, shares, chunksize=1):
             tally.add(part)
@@ -89,25 +106,25 @@ def _compare(program: Path, arguments: argparse.Namespace) -> int:
     return 1 if tally.differences else 0
 
 
-def _share(program: Path, arguments: argparse.Namespace, share: int) -> Tally:
-    return examine(program, _scenarios(arguments, start=share, stride=arguments.processes))
+def _share(oracle: Oracle, arguments: argparse.Namespace, share: int) -> Tally:
+    return oracle.examine(_scenarios(arguments, start=share, stride=arguments.processes))
 
 
-def _explain(program: Path, arguments: argparse.Namespace) -> int:
+def _explain(oracle: Oracle, arguments: argparse.Namespace) -> int:
     seed, _, number = arguments.scenario.rpartition("/")
     arguments.seed, arguments.first, arguments.scenarios = seed, int(number), 1
     scenario = replace(next(_scenarios(arguments)), verbose=True)
-    ((_, answer),) = ask(program, [scenario])
+    ((_, answer),) = ask(oracle.program, [scenario])
     print("\n".join(scenario_lines(scenario, answer.get("steps", ()))))
     if "error" in answer:
         print(f"the kubelet does not start: {answer['error']}")
-    found = first_difference(scenario, answer)
+    found = oracle.first_difference(scenario, answer)
     print("\n".join(difference_lines(found)) if found else "no difference")
     return 1 if found else 0
 
 
-def _print_raw(program: Path, arguments: argparse.Namespace) -> int:
-    for scenario, answer in ask(program, _scenarios(arguments)):
+def _print_raw(oracle: Oracle, arguments: argparse.Namespace) -> int:
+    for scenario, answer in ask(oracle.program, _scenarios(arguments)):
         print(json.dumps({"scenario": as_json(scenario), "answer": answer}))
     return 0
 

@@ -1,18 +1,17 @@
 """One step of the kubelet beside ours: every difference as a sentence.
 
-Devices of one resource are compared by number and by where they lie as seen from the hint: which of equal ones the kubelet
-takes is the order of a Go map. Our books then take over its choice.
+Which of equal devices the kubelet takes is the order of a Go map. Where it has that choice, and only there, ours follows
+it (`Ours.play`), so that devices too are equal one by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from agent.admission.hint_rules import nodes_of
 from agent.admission.model import Books, Decision, Hint, Outcome
-from collectors.model.kubelet import DeviceAllocation, MemoryBlock
+from collectors.model.kubelet import MemoryBlock
 from collectors.parse import parse_id_list
 from tests.oracle.ours import Ours
 from tests.oracle.scenario import Object, Scenario, Step
@@ -27,7 +26,7 @@ Holder = tuple[str, str]
 
 
 def compare(scenario: Scenario, step: Step, told: Object, ours: Ours, error: str | None) -> list[str]:
-    """What differs after a step that both have done. Empty: nothing; our books then hold the kubelet's devices."""
+    """What differs after a step that both have done. Empty: nothing."""
     found = list(_verdicts(scenario, step, told, ours))
     if step.op in ("start", "advance") and told["outcome"] in ("done", "failed"):
         said = told["message"] if told["outcome"] == "failed" else None
@@ -39,7 +38,7 @@ def compare(scenario: Scenario, step: Step, told: Object, ours: Ours, error: str
     living = {pod.uid for pod in ours.books.pods}
     found += _cpus(state, ours.books, living)
     found += _memory(state, ours.books, living)
-    found += _devices(state, ours, living)
+    found += _devices(state, ours.books, living)
     return found
 
 
@@ -179,56 +178,14 @@ def _held(
 # --- devices ---------------------------------------------------------------------------------------------------------
 
 
-def _devices(state: Object, ours: Ours, living: set[str]) -> Iterator[str]:
+def _devices(state: Object, books: Books, living: set[str]) -> Iterator[str]:
     theirs = {
-        (uid, name): {(resource, each) for resource, ids in held.items() for each in ids}
+        (uid, name): sorted((resource, each) for resource, ids in held.items() for each in ids)
         for uid, containers in state["devices"].items()
         for name, held in containers.items()
     }
-    for pod in ours.books.pods:
-        for container in pod.containers:
-            holder = pod.uid, container.name
-            wanted = theirs.get(holder, set())
-            yield from _one_holder(holder, wanted, ours)
-
-
-def _one_holder(holder: Holder, theirs: set[tuple[str, str]], ours: Ours) -> Iterator[str]:
-    mine = {(each.resource, each.device_id) for each in ours.books.device_holders.get(holder, ())}
-    if mine == theirs:
-        return
-    known = {(each.device.resource, each.device.device_id): each.device for each in ours.books.devices}
-    affinity = ours.books.affinities.get(holder)
-    extra, missing = sorted(mine - theirs), sorted(theirs - mine)
-    kinds = [sorted(_kind(known.get(key), key, affinity) for key in keys) for keys in (extra, missing)]
-    if kinds[0] != kinds[1]:
-        yield f"devices of {'/'.join(holder)}: the kubelet {sorted(theirs)}, we {sorted(mine)}"
-        return
-    by_kind = sorted(extra, key=lambda key: _kind(known.get(key), key, affinity))
-    for one, other in zip(
-        by_kind, sorted(missing, key=lambda key: _kind(known.get(key), key, affinity)), strict=True
-    ):
-        ours.node = ours.node.with_books(_swapped(ours.books, known[one], known[other]))
-
-
-def _kind(device: DeviceAllocation | None, key: tuple[str, str], affinity: Hint | None) -> tuple[str, int]:
-    """What the kubelet's choice can tell apart: with the hint's nodes, on others, without topology."""
-    if device is None or not device.numa_nodes:
-        return key[0], 2
-    if affinity is None or affinity.nodes is None:
-        return key[0], 0
-    return key[0], 0 if any(affinity.nodes >> node & 1 for node in device.numa_nodes) else 1
-
-
-def _swapped(books: Books, one: DeviceAllocation, other: DeviceAllocation) -> Books:
-    """The books where each of two devices stands for the other."""
-    names = {one: other, other: one}
-
-    def swap(devices: tuple[DeviceAllocation, ...]) -> tuple[DeviceAllocation, ...]:
-        return tuple(names.get(each, each) for each in devices)
-
-    return replace(
-        books,
-        device_holders={holder: swap(devices) for holder, devices in books.device_holders.items()},
-        reusable_devices={uid: swap(devices) for uid, devices in books.reusable_devices.items()},
-        stray_devices=swap(books.stray_devices),
-    )
+    ours = {
+        holder: sorted((each.resource, each.device_id) for each in devices)
+        for holder, devices in books.device_holders.items()
+    }
+    yield from _held("devices", theirs, ours, living)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from agent.admission.versions import NEWEST, Version
 from tests.oracle.compare import compare
 from tests.oracle.oracle import ask
 from tests.oracle.ours import Ours
@@ -56,22 +57,67 @@ class Tally:
         self.differences += other.differences
 
 
-def examine(
-    program: Path, scenarios: Iterable[Scenario], *, progress: Callable[[Tally], None] = lambda _: None
-) -> Tally:
-    """Compares every scenario; a difference is confirmed and shrunk."""
-    tally = Tally()
-    for scenario, answer in ask(program, scenarios):
-        _count(tally, scenario, answer)
-        found = first_difference(scenario, answer)
-        if found is not None:
-            settled = _confirmed(program, scenario, found)
-            if settled is None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oracle:
+    """A kubelet to compare with."""
+
+    program: Path
+    version: Version = NEWEST
+
+    def examine(self, scenarios: Iterable[Scenario]) -> Tally:
+        """Compares every scenario; a difference is confirmed and shrunk."""
+        tally = Tally()
+        for scenario, answer in ask(self.program, scenarios):
+            _count(tally, scenario, answer)
+            found = self.first_difference(scenario, answer)
+            if found is None:
+                continue
+            confirmed = self._confirmed(scenario)
+            if confirmed is None:
                 tally.by_chance += 1
             else:
-                tally.differences.append(shrunk(program, settled))
-        progress(tally)
-    return tally
+                tally.differences.append(self._shrunk(confirmed))
+        return tally
+
+    def first_difference(self, scenario: Scenario, answer: Object) -> Difference | None:
+        """The first step whose outcome or books are not the same; None where all are."""
+        if "error" in answer:
+            return None
+        ours = Ours.at(scenario, version=self.version)
+        for position, told in enumerate(answer["steps"]):
+            step = scenario.steps[position]
+            if told["outcome"] in ("stopped", "exited"):
+                return None
+            error = ours.play(step, told)
+            if scenario.settle:
+                ours.settle()
+            lines = compare(scenario, step, told, ours, error)
+            if lines:
+                steps = tuple(map(_explicit, scenario.steps, answer["steps"]))
+                return Difference(scenario=replace(scenario, steps=steps[: position + 1]), lines=tuple(lines))
+            if told["outcome"] in LAST:
+                return None
+        return None
+
+    def _confirmed(self, scenario: Scenario) -> Difference | None:
+        """The difference, unless the kubelet itself answers otherwise another time, as we do."""
+        found = None
+        for _, answer in ask(self.program, [scenario] * TRIES):
+            found = self.first_difference(scenario, answer)
+            if found is None:
+                return None
+        return found
+
+    def _shrunk(self, found: Difference) -> Difference:
+        """The same difference with as few steps as will show it."""
+        for position in range(len(found.scenario.steps) - 2, -1, -1):
+            steps = found.scenario.steps
+            fewer = replace(found.scenario, steps=steps[:position] + steps[position + 1 :])
+            ((_, answer),) = ask(self.program, [fewer])
+            smaller = self.first_difference(fewer, answer)
+            if smaller is not None and _is_alike(smaller, found):
+                found = smaller
+        return found
 
 
 def _count(tally: Tally, scenario: Scenario, answer: Object) -> None:
@@ -89,29 +135,6 @@ def _count(tally: Tally, scenario: Scenario, answer: Object) -> None:
             tally.reasons[told["reason"]] += 1
 
 
-def first_difference(scenario: Scenario, answer: Object) -> Difference | None:
-    """The first step whose outcome or books are not the same; None where all are."""
-    if "error" in answer:
-        return None
-    ours = Ours.at(scenario)
-    for position, told in enumerate(answer["steps"]):
-        step = scenario.steps[position]
-        if told["outcome"] == "stopped" or (told["outcome"] == "exited"):
-            return None
-        error = ours.play(step, told)
-        if scenario.settle:
-            ours.settle()
-        lines = compare(scenario, step, told, ours, error)
-        if lines:
-            steps = tuple(
-                _explicit(each, said) for each, said in zip(scenario.steps, answer["steps"], strict=False)
-            )
-            return Difference(scenario=replace(scenario, steps=steps[: position + 1]), lines=tuple(lines))
-        if told["outcome"] in LAST:
-            return None
-    return None
-
-
 def _explicit(step: Step, told: Object) -> Step:
     """The step as one that names its pod, so that it means the same when others are left out."""
     match told.get("did"):
@@ -122,30 +145,6 @@ def _explicit(step: Step, told: Object) -> Step:
         case "nothing":
             return Step(op="settle" if step.op == "settle" else "advance", uid="nobody")
     return step
-
-
-def _confirmed(program: Path, scenario: Scenario, found: Difference) -> Difference | None:
-    """The difference, unless the kubelet itself answers otherwise another time, as we do."""
-    for _, answer in ask(program, [scenario] * TRIES):
-        again = first_difference(scenario, answer)
-        if again is None:
-            return None
-        found = again
-    return found
-
-
-def shrunk(program: Path, found: Difference) -> Difference:
-    """The same difference with as few steps as will show it."""
-    position = len(found.scenario.steps) - 2
-    while position >= 0:
-        steps = found.scenario.steps
-        fewer = replace(found.scenario, steps=steps[:position] + steps[position + 1 :])
-        ((_, answer),) = ask(program, [fewer])
-        smaller = first_difference(fewer, answer)
-        if smaller is not None and _is_alike(smaller, found):
-            found = smaller
-        position -= 1
-    return found
 
 
 def _is_alike(smaller: Difference, found: Difference) -> bool:

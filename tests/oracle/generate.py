@@ -6,24 +6,34 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from random import Random
 
+from agent.admission.versions import NEWEST, Version
 from tests.oracle.kubelets import SUBJECTS, page_resource, random_kubelet
 from tests.oracle.machines import MIB, random_machine
-from tests.oracle.pods import fashion_for, random_pod
+from tests.oracle.pods import Fashion, fashion_for, random_pod
 from tests.oracle.scenario import DeviceSpec, KubeletSpec, MachineSpec, PluginSpec, Scenario, Step
 
+POD_LEVEL: Version = (1, 34)
+"""From here on the API server takes resources of a pod as a whole by default"""
 RESOURCES = ("example.com/gpu", "example.com/nic", "example.org/fpga")
 EVENTS = {"admit": 60, "advance": 22, "remove": 13, "health": 2.5, "restart": 2.5}
 """What happens, by weight. Every scenario begins with a pod."""
 
 
 def random_scenario(
-    seed: str, number: int, *, subjects: Iterable[str] = SUBJECTS, without: Iterable[str] = ()
+    seed: str,
+    number: int,
+    *,
+    subjects: Iterable[str] = SUBJECTS,
+    without: Iterable[str] = (),
+    version: Version = NEWEST,
 ) -> Scenario:
-    """Scenario `number` of a seed: only the managers of `subjects` have a policy, and no step is of `without`."""
+    """Scenario `number` of a seed: only the managers of `subjects` have a policy, no step is of `without`, and nothing
+    is in it that a kubelet of `version` does not know."""
     random = Random(f"{seed}/{number}")
     machine = random_machine(random)
-    kubelet = random_kubelet(random, machine, subjects)
+    kubelet = random_kubelet(random, machine, subjects, version)
     plugins = _plugins(random, machine) if "devices" in subjects else ()
+    fashion = fashion_for(random, machine, plugins, pod_level=version >= POD_LEVEL)
     return Scenario(
         name=f"{seed}/{number}",
         machine=machine,
@@ -31,16 +41,13 @@ def random_scenario(
         allocatable=_allocatable(random, machine, kubelet),
         plugins=plugins,
         settle=random.random() < 0.5,
-        steps=tuple(_steps(random, machine, plugins, set(without))),
+        steps=tuple(_steps(random, fashion, set(without))),
     )
 
 
-def _steps(
-    random: Random, machine: MachineSpec, plugins: tuple[PluginSpec, ...], without: set[str]
-) -> Iterator[Step]:
-    fashion = fashion_for(random, machine, plugins)
+def _steps(random: Random, fashion: Fashion, without: set[str]) -> Iterator[Step]:
     events = {event: weight for event, weight in EVENTS.items() if event not in without}
-    if not plugins:
+    if not fashion.plugins:
         events.pop("health", None)
     pods = 0
     for position in range(random.randint(10, 20)):
@@ -49,7 +56,7 @@ def _steps(
             yield Step(op="admit", pod=random_pod(random, fashion, pods))
             pods += 1
         elif event == "health":
-            yield Step(op="health", plugin=_changed(random, random.choice(plugins)))
+            yield Step(op="health", plugin=_changed(random, random.choice(fashion.plugins)))
         else:
             yield Step(
                 op=event,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from random import Random
 
+from agent.admission.versions import Version
 from tests.oracle.machines import MIB
 from tests.oracle.scenario import KubeletSpec, MachineSpec
 
@@ -18,6 +19,8 @@ CPU_OPTIONS = (
     "strict-cpu-reservation",
     "prefer-align-cpus-by-uncorecache",
 )
+NEW_OPTIONS = {"strict-cpu-reservation": (1, 32), "prefer-align-cpus-by-uncorecache": (1, 32)}
+"""The first version that knows them; all others are older than the oldest kubelet here"""
 EXCLUSIVE = (
     ("full-pcpus-only", "distribute-cpus-across-cores"),
     ("distribute-cpus-across-numa", "distribute-cpus-across-cores"),
@@ -28,7 +31,9 @@ EXCLUSIVE = (
 SUBJECTS = ("cpu", "memory", "devices")
 
 
-def random_kubelet(random: Random, machine: MachineSpec, subjects: Iterable[str]) -> KubeletSpec:
+def random_kubelet(
+    random: Random, machine: MachineSpec, subjects: Iterable[str], version: Version
+) -> KubeletSpec:
     """Settings under which the managers of `subjects` have something to decide."""
     topology = random.choice(POLICIES) if random.random() < 0.87 else "none"
     static_cpus = "cpu" in subjects and random.random() < 0.9
@@ -40,7 +45,7 @@ def random_kubelet(random: Random, machine: MachineSpec, subjects: Iterable[str]
         topology_scope=random.choice(("container", "container", "pod")),
         topology_options=_topology_options(random, machine),
         cpu_policy="static" if static_cpus else "none",
-        cpu_options=_cpu_options(random, topology) if static_cpus else (),
+        cpu_options=_cpu_options(random, topology, version) if static_cpus else (),
         memory_policy="Static" if static_memory else "None",
         reserved_cpus=reserved,
         reserved_cpu_millis=1000 * len(reserved)
@@ -64,7 +69,7 @@ def _topology_options(random: Random, machine: MachineSpec) -> tuple[tuple[str, 
     return tuple(options)
 
 
-def _cpu_options(random: Random, topology: str) -> tuple[tuple[str, str], ...]:
+def _cpu_options(random: Random, topology: str, version: Version) -> tuple[tuple[str, str], ...]:
     """Each by itself or together, as far as the kubelet takes them together."""
     wanted = [option for option in CPU_OPTIONS if random.random() < 0.22]
     if topology in ("single-numa-node", "none") and "align-by-socket" in wanted and random.random() < 0.98:
@@ -72,7 +77,7 @@ def _cpu_options(random: Random, topology: str) -> tuple[tuple[str, str], ...]:
     for one, other in EXCLUSIVE:
         if one in wanted and other in wanted:
             wanted.remove(random.choice((one, other)))
-    return tuple((option, "true") for option in wanted)
+    return tuple((option, "true") for option in wanted if version >= NEW_OPTIONS.get(option, version))
 
 
 def _reserved_cpus(random: Random, machine: MachineSpec) -> tuple[int, ...]:

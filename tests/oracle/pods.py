@@ -26,9 +26,13 @@ class Fashion:
     """Bytes that a container asks for at the most, mostly"""
     many_devices: bool
     """Whether a container asks for more than one resource of devices"""
+    pod_level: bool
+    """Whether the API server takes resources of pods as a whole"""
 
 
-def fashion_for(random: Random, machine: MachineSpec, plugins: Sequence[PluginSpec]) -> Fashion:
+def fashion_for(
+    random: Random, machine: MachineSpec, plugins: Sequence[PluginSpec], *, pod_level: bool
+) -> Fashion:
     """Sizes under which such a machine is full after some pods, and pods often just do not fit into a node."""
     per_node = [sum(cpu.node == node.id for cpu in machine.online) for node in machine.nodes]
     largest, total = max(per_node), len(machine.online)
@@ -43,12 +47,13 @@ def fashion_for(random: Random, machine: MachineSpec, plugins: Sequence[PluginSp
         cpu_sizes=tuple(size + size % 2 if even else size for size in sizes),
         memory_size=int(node_memory * random.choice((0.1, 0.25, 0.5, 1.1))),
         many_devices=len(machine.nodes) <= 4,
+        pod_level=pod_level,
     )
 
 
 def random_pod(random: Random, fashion: Fashion, number: int) -> Object:
     """One pod; its uid is `pod-<number>`."""
-    kind = random.random()
+    kind = random.random() * (1 if fashion.pod_level else 0.84)
     app = [
         _container(random, fashion, kind, f"app{each}") for each in range(random.choice((1, 1, 1, 2, 2, 3)))
     ]
