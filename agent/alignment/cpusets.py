@@ -17,12 +17,15 @@ from agent.placement.holders import Holder
 from agent.placement.model import CPU, Basis, Ledger
 from collectors.model.cgroup import ContainerCgroup
 from collectors.model.kubelet import ContainerAllocation
+from collectors.model.kubelet_config import ConfigSource
 from collectors.model.kubelet_picture import KubeletPicture
 from collectors.model.pod import ContainerRole, PodContainer
 from collectors.parse import IdSet
 
 _NONE: IdSet = frozenset()
 _STRICT = "strict-cpu-reservation"
+_TELL_ALL = (ConfigSource.CONFIGZ, ConfigSource.FILE)
+"""Sources of the kubelet's configuration that leave no option out"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +139,7 @@ def _concluded(picture: KubeletPicture, ledger: Ledger, machine: Machine) -> IdS
         *(inference.resource for inference in ledger.inferences),
         *(unplaced.resource for unplaced in ledger.unplaced),
     }
-    if config is None or ledger.cpus is None or uncertain:
+    if config is None or config.source not in _TELL_ALL or ledger.cpus is None or uncertain:
         return None
     strict = dict(config.cpu_manager_options).get(_STRICT) == "true"
     return (ledger.cpus.allocatable if strict else machine.online) - ledger.cpus.held

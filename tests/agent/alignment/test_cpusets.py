@@ -13,7 +13,7 @@ from agent.alignment.cpusets import Pool, derive_cpuset
 from agent.alignment.model import Cpuset, CpusetVerdict
 from collectors.model.cgroup import ContainerCgroup
 from collectors.model.kubelet import AssignedCpus, CpuManagerState, KubeletCheckpoints
-from collectors.model.kubelet_config import KubeletConfig
+from collectors.model.kubelet_config import ConfigSource, KubeletConfig
 from collectors.model.kubelet_picture import KubeletPicture
 from collectors.model.pod import ContainerRole, ContainerState
 from collectors.parse import IdSet, parse_id_list
@@ -79,8 +79,9 @@ def test_what_it_has_beyond_and_what_it_lacks_is_told() -> None:
     assert (ids(found.kubelet_cpus), ids(found.extra), ids(found.missing)) == ("2-5", "6-7", "2-3")
 
 
-def test_without_certainty_about_the_pool_only_foreign_cpus_are_wrong() -> None:
-    unsure = kubelet(config=None)  # whether reserved CPUs are in the pool is not known
+@pytest.mark.parametrize("config", [None, replace(CONFIG, source=ConfigSource.SETTINGS)])
+def test_without_certainty_about_the_pool_only_foreign_cpus_are_wrong(config: KubeletConfig | None) -> None:
+    unsure = kubelet(config=config)  # whether reserved CPUs are in the pool is not known
     assert verdict(unsure, "other", cgroup("x", "6-7")) is SHARED
     found = cpusets(unsure, cgroup("x", "5-7"))["other"]
     assert (found.verdict, ids(found.kubelet_cpus), ids(found.extra)) == (STALE, None, "5")
