@@ -224,7 +224,7 @@ class Cluster:
             self._refusals = RunningRefusals(
                 clock=self._clock,
                 machine=self._machine,
-                picture=lambda: self.watcher.picture if self.watcher.complete else None,
+                kubelet=self.watcher,
                 announce=self._announcer(),
             )
             if self._tasks is not None:

@@ -32,16 +32,24 @@ class Continuity:
 
     Attributes:
         doubted: whether something is kept that the kubelet did not list.
+        plugins_back: by resource, how many seconds after the kubelet's start its device plugin was seen to be back; empty
+            where we saw no start.
     """
 
     def __init__(self) -> None:
         self._missing_since: dict[PodName, float] = {}
         self._started_at: float | None = None
         self.doubted = False
+        self.plugins_back: dict[str, float] = {}
 
     def kubelet_started(self, now: float) -> None:
         """The kubelet has started anew, at that monotonic time."""
         self._started_at = now
+        self.plugins_back = {}
+
+    def kubelet_age(self, now: float) -> float | None:
+        """Seconds since the kubelet started; None where we did not see it start."""
+        return None if self._started_at is None else now - self._started_at
 
     def starting(self, now: float, *, within: float = RESTART_SECONDS) -> bool:
         """Whether the kubelet has started no longer ago than that."""
@@ -91,6 +99,9 @@ class Continuity:
 
     def pool(self, read: Allocatable, before: Allocatable | None, now: float) -> Allocatable:
         """What the kubelet can give: as read, with the devices of plugins that are not back yet after its start."""
+        if self._started_at is not None:
+            for device in read.devices:
+                self.plugins_back.setdefault(device.resource, now - self._started_at)
         if before is None or not self.starting(now, within=PLUGIN_SECONDS):
             return read
         back = {device.resource for device in read.devices}

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Never
 
@@ -145,6 +145,16 @@ class KubeletWatcher:
     def devices_changed(self) -> None:
         """Devices of the machine may have come or gone, and the kubelet's plugins may know of it."""
         self._agenda.read_allocatable(within=POOL_AFTER_SECONDS)
+
+    @property
+    def kubelet_age(self) -> float | None:
+        """Seconds since the kubelet started; None where we did not see it start."""
+        return self._continuity.kubelet_age(self._clock.monotonic())
+
+    @property
+    def plugins_back(self) -> Mapping[str, float]:
+        """By resource, how many seconds after that start its device plugin was seen to be back."""
+        return self._continuity.plugins_back
 
     # What the store tells
 

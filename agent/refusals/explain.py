@@ -6,7 +6,7 @@ missing, and what would have fitted, comes from the state, by replaying the kube
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from agent.placement.model import CPU
@@ -35,6 +35,9 @@ ON_NODES = frozenset(
     {Cause.ALIGNMENT, Cause.CPUS, Cause.WHOLE_CORES, Cause.MEMORY, Cause.DEVICES, Cause.PLUGIN_AWAY}
 )
 """Causes of which what is free where tells more"""
+
+RECENTLY_SECONDS = 600.0
+"""After a start of the kubelet, in which it is worth telling"""
 
 ReplayOf = Callable[[Snapshot], Replay | None]
 """The kubelet's rules on a node; None where too little is known of it"""
@@ -92,7 +95,7 @@ def explain(
         resources=_resources(found),
         wants=found.wants if deciding is None else (deciding.want,),
         state=found.state,
-        evidence=_evidence(found),
+        evidence=(*_window(verdict, circumstances), *_evidence(found)),
         fits=fits,
         ways_out=(*(() if fault is None else (fault.way_out,)), *ways),
         known_fault=fault,
@@ -288,6 +291,18 @@ def _evidence(found: _Found) -> tuple[str, ...]:
         )
     lines += [f"not known: {each}" for each in found.state.unknown]
     return tuple(lines)
+
+
+def _window(verdict: Verdict, circumstances: Circumstances) -> Iterator[str]:
+    """How the refusal lies to the start of the kubelet and the return of the plugin."""
+    if verdict.cause is not Cause.PLUGIN_AWAY:
+        return
+    age = circumstances.kubelet_age
+    if age is not None and age < RECENTLY_SECONDS:
+        yield f"the kubelet had started {age:.1f} s before"
+        back = circumstances.plugins_back.get(verdict.resource or "")
+        if back is not None:
+            yield f"the device plugin was back {back:.1f} s after that start"
 
 
 def _misleading(found: _Found) -> list[str]:

@@ -51,6 +51,8 @@ class Moment:
     picture: KubeletPicture
     in_flight: frozenset[PodName] = frozenset()
     """Pods that had come before it and of which the kubelet had not been asked yet"""
+    kubelet_age: float | None = None
+    """Seconds since the kubelet had started; None where nobody saw it start"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,7 @@ class RefusalKeeper:
         circumstances = Circumstances(
             before=None if moment is None else _before(moment.picture, pending.pod),
             hindsight=moment is None,
+            kubelet_age=None if moment is None else moment.kubelet_age,
         )
         try:
             explanation = await self._explain(pending.pod, picture, circumstances, pending.at)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Never
+from typing import Any, Never, Protocol
 
 from agent.clock import Clock
 from agent.refusals.keeper import Announce, Moment, PodName, RefusalKeeper
@@ -19,6 +19,30 @@ from collectors.model.pod import Pod
 from collectors.model.refusals import RefusalCounts
 
 
+class Kubelet(Protocol):
+    """What is asked of agent.kubelet.watcher.KubeletWatcher."""
+
+    @property
+    def picture(self) -> KubeletPicture:
+        """What is known of the kubelet."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Whether that has ever been whole."""
+        ...
+
+    @property
+    def kubelet_age(self) -> float | None:
+        """Seconds since the kubelet started; None where nobody saw it start."""
+        ...
+
+    @property
+    def plugins_back(self) -> Mapping[str, float]:
+        """By resource, how many seconds after that start its device plugin was seen to be back."""
+        ...
+
+
 class RunningRefusals:
     """Made when the first refused pod comes, or somebody asks for them."""
 
@@ -27,12 +51,12 @@ class RunningRefusals:
         *,
         clock: Clock,
         machine: Callable[[], Snapshot | None],
-        picture: Callable[[], KubeletPicture | None],
+        kubelet: Kubelet,
         announce: Announce | None,
     ) -> None:
-        """`machine` gives the last survey, `picture` what is known of the kubelet once that is whole."""
+        """`machine` gives the last survey."""
         self._machine = machine
-        self._picture = picture
+        self._kubelet = kubelet
         self._keeper = RefusalKeeper(
             clock=clock, picture=self._whole_picture, explain=self._explain, announce=announce
         )
@@ -43,7 +67,8 @@ class RunningRefusals:
 
     def refused(self, pod: Pod, *, news: bool, before: KubeletPicture, in_flight: frozenset[PodName]) -> None:
         """The kubelet refused a pod."""
-        self._keeper.refused(pod, news=news, moment=Moment(picture=before, in_flight=in_flight))
+        moment = Moment(picture=before, in_flight=in_flight, kubelet_age=self._kubelet.kubelet_age)
+        self._keeper.refused(pod, news=news, moment=moment)
 
     def counts(self, pods: tuple[Pod, ...] | None) -> RefusalCounts:
         """How many there were, and how many of these pods are such."""
@@ -71,12 +96,14 @@ class RunningRefusals:
         )
 
     def _whole_picture(self) -> KubeletPicture | None:
-        return None if self._machine() is None else self._picture()
+        known = self._machine() is not None and self._kubelet.complete
+        return self._kubelet.picture if known else None
 
     async def _explain(
         self, pod: Pod, picture: KubeletPicture, circumstances: Circumstances, at: float
     ) -> Explanation:
         """In a thread: one takes some 50 ms, on dozens of NUMA nodes some hundred."""
+        circumstances = replace(circumstances, plugins_back=dict(self._kubelet.plugins_back))
         return await asyncio.to_thread(self._explain_now, pod, picture, circumstances, at)
 
     def _explain_now(

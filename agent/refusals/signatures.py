@@ -5,8 +5,8 @@ A signature is a name that stays, and a test on facts. The first one that fits i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from agent.placement.model import CPU, HUGEPAGES, MEMORY
 from agent.refusals.classify import Cause, Verdict
@@ -27,6 +27,10 @@ class Circumstances:
     """The same pod as it was before; None where it was new"""
     hindsight: bool = False
     """Whether the pod had been refused before anybody looked"""
+    kubelet_age: float | None = None
+    """Seconds since the kubelet had started; None where nobody saw it start"""
+    plugins_back: Mapping[str, float] = field(default_factory=dict)
+    """By resource, how many seconds after that start its device plugin was back; those that are"""
 
     @property
     def ran(self) -> bool:

@@ -148,3 +148,17 @@ def test_what_was_missed_and_is_no_longer_known_is_forgotten() -> None:
     assert not continuity.doubted
     assert settled(continuity, (DB,), (told("web"), told("db")), now=129.0) == {"web", "db"}
     assert settled(continuity, (DB,), (told("web"), told("db")), now=131.0) == {"web", "db"}
+
+
+def test_how_long_plugins_took_to_come_back_is_noted_for_the_last_start() -> None:
+    continuity = Continuity()
+    pool = Allocatable(devices=(DeviceAllocation(resource=GPU, device_id="gpu0"),))
+    continuity.pool(pool, None, 5.0)
+    assert (continuity.kubelet_age(5.0), continuity.plugins_back) == (None, {})
+    continuity.kubelet_started(10.0)
+    continuity.pool(Allocatable(), pool, 11.0)
+    continuity.pool(pool, pool, 17.5)
+    continuity.pool(pool, pool, 20.0)
+    assert (continuity.kubelet_age(20.0), continuity.plugins_back) == (10.0, {GPU: 7.5})
+    continuity.kubelet_started(30.0)
+    assert continuity.plugins_back == {}

@@ -198,6 +198,21 @@ def test_a_plugin_that_is_away_is_named_and_not_the_figures() -> None:
     assert said.known_fault.name == "plugin-not-back"
 
 
+def test_how_long_a_plugin_takes_after_a_start_is_told() -> None:
+    message = f"cannot allocate unregistered device {GPU}"
+    pod = refused("web-1", app(cpu=1, gpu=1), reason="UnexpectedAdmissionError", message=message)
+    around = Circumstances(kubelet_age=1.23, plugins_back={GPU: 7.0})
+    said = explain(pod, node(devices=()), circumstances=around, replay_of=replay_of)
+    assert said.evidence[:2] == (
+        "the kubelet had started 1.2 s before",
+        "the device plugin was back 7.0 s after that start",
+    )
+    long_ago = explain(
+        pod, node(devices=()), circumstances=replace(around, kubelet_age=1e6), replay_of=replay_of
+    )
+    assert "the kubelet had started" not in " ".join(long_ago.evidence)
+
+
 def test_devices_without_a_node_are_told_not_to_count() -> None:
     nowhere = tuple(replace(each, numa_nodes=None) for each in node().kubelet.allocatable.facts.devices[2:])  # type: ignore[union-attr]
     pod = refused("web-1", app(cpu=1, gpu=3, memory=GIB))
