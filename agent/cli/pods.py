@@ -29,7 +29,17 @@ examples:
   numascope pods --agent http://10.0.0.7:9787
   numascope pods --host machine.tar.xz    a captured machine, with the kubelet's answers that are in it"""
 
-SETTINGS = frozenset({"kubelet_root", "cgroup_root"})
+SETTINGS = frozenset(
+    {
+        "kubeconfig",
+        "kubelet_root",
+        "kubelet_address",
+        "kubelet_ca",
+        "kubelet_config",
+        "kubelet_config_dir",
+        "cgroup_root",
+    }
+)
 """Of the agent's, those that have a flag here"""
 
 AGENT_URL = f"http://127.0.0.1:{settings.DEFAULT_PORT}"
