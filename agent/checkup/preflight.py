@@ -66,11 +66,28 @@ def look(
         version=version,
         root=root,
     )
-    names = {pod.uid: f"{pod.namespace}/{pod.name}" for pod in picture.pods.facts or ()}
-    verdict = judge(start, names=names)
+    verdict = judge(start, names=_names(picture, checkpoints))
     if verdict.starts:
         verdict = replace(verdict, losses=tuple(refused_at_restart(start, examined.snapshot)))
     return Answer(verdict=verdict, about=_about(configuration, checkpoints, root, version))
+
+
+def _names(picture: KubeletPicture, checkpoints: KubeletCheckpoints) -> dict[str, str]:
+    """`namespace/name` of pods by uid: by their specs, else by the CPUs that they are listed with and nobody else has."""
+    if picture.pods.facts is not None:
+        return {pod.uid: f"{pod.namespace}/{pod.name}" for pod in picture.pods.facts}
+    holders = {
+        (container.name, container.cpus): f"{pod.namespace}/{pod.name}"
+        for pod in picture.allocations.facts or ()
+        for container in pod.containers
+        if container.cpus
+    }
+    states = () if checkpoints.cpu is None else checkpoints.cpu.containers
+    return {
+        each.pod_uid: holders[each.container or "", each.cpus]
+        for each in states
+        if (each.container or "", each.cpus) in holders
+    }
 
 
 def hold_against_rules(

@@ -51,10 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from agent.checkup.configuration import parse_version, read_configuration  # noqa: PLC0415 - the parser stays light
+    import logging  # noqa: PLC0415 - the parser stays light: this module is imported to build it
+
+    from agent.checkup.configuration import parse_version, read_configuration  # noqa: PLC0415
     from agent.checkup.preflight import look  # noqa: PLC0415
     from agent.cli.machine import read_machine  # noqa: PLC0415
 
+    # What would be logged on the way is in the answer, and is not said twice.
+    logging.getLogger("agent").addHandler(logging.NullHandler())
     configuration = read_configuration(options.config, options.config_dir)
     answer = look(
         read_machine(options.host),

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 def drain_steps(root: str, *files: str) -> str:
     """The steps, with the exact files."""
     return (
-        f"kubectl drain the node, stop the kubelet, rm {paths(root, files)}, start it, kubectl uncordon. Containers that "
-        "still run keep what they have, and the kubelet gives it to others too: so drain first"
+        f"kubectl drain NODE, stop the kubelet, rm {paths(root, files)}, start it, kubectl uncordon NODE; "
+        "not without draining: without its file the kubelet gives to others what pods still hold"
     )
 
 

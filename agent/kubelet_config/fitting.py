@@ -91,8 +91,7 @@ def fit_options(
 
 
 _WHY = {
-    FULL_PCPUS: "Pods get whole cores, never half of one beside another pod; such that ask for half a core more "
-    "are refused.",
+    FULL_PCPUS: "A pod shares no core with another; one that asks for a part of a core is refused.",
     ACROSS_NUMA: "CPUs of a pod that needs several NUMA nodes come in equal parts from each.",
     BY_SOCKET: "A pod counts as aligned when its CPUs are of one socket.",
     ACROSS_CORES: "CPUs of a pod come from different cores as far as there are some.",

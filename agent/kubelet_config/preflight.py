@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.kubelet_config.amounts import format_amount
 from agent.kubelet_config.drain import drain_steps
@@ -47,13 +47,21 @@ def judge(start: Start, *, names: Mapping[str, str] | None = None) -> Verdict:
         start: what is asked about.
         names: `namespace/name` of pods by uid, as far as they are known.
     """
-    objections = tuple(_objections(start))
+    objections = tuple(_named(found, names or {}) for found in _objections(start))
     files = {each.state_file for each in objections if each.state_file is not None}
     return Verdict(
         objections=objections,
         cautions=tuple(cautions(start)),
         losses=tuple(sorted(_losses(start, files, names or {}), key=lambda loss: loss.pod)),
     )
+
+
+def _named(found: Objection, names: Mapping[str, str]) -> Objection:
+    """The same with pods' names for their uids."""
+    evidence = found.evidence
+    for uid, name in names.items():
+        evidence = tuple(line.replace(f"pod {uid},", f"pod {name},") for line in evidence)
+    return replace(found, evidence=evidence)
 
 
 def _objections(start: Start) -> Iterator[Objection]:

@@ -46,7 +46,7 @@ def memory_differences(start: Start, state: MemoryManagerState) -> tuple[str, ..
         return strangers
     for block in blocks:
         expected = take(expected, block, block.size_bytes)
-    return tuple(_differences(state.nodes, expected))
+    return tuple(_differences(state.nodes, expected)) or tuple(_of_groups(state.nodes, expected))
 
 
 def _static(start: Start, state: MemoryManagerState) -> Iterator[Objection]:
@@ -59,7 +59,7 @@ def _static(start: Start, state: MemoryManagerState) -> Iterator[Objection]:
         stranger = "does not exist" in found[0]
         yield _objection(
             start,
-            "it is of another machine, another reserve or other hugepages",
+            "memory, hugepages or what is reserved of them have changed",
             "[memorymanager] (pod: " if stranger else _DIFFERENT,
             found,
         )
@@ -99,8 +99,6 @@ def _differences(noted: Nodes, expected: Nodes) -> Iterator[str]:
             yield f"NUMA nodes {words}: {format_id_list(frozenset(ids))}"
     for node in sorted(old.keys() & new.keys()):
         yield from _of_node(old[node], new[node])
-    if len(old) == len(new) == len(old.keys() & new.keys()):
-        yield from _of_groups(old, new)
 
 
 def _of_node(old: MemoryNode, new: MemoryNode) -> Iterator[str]:
@@ -123,14 +121,16 @@ def _of_node(old: MemoryNode, new: MemoryNode) -> Iterator[str]:
                 yield f"{where}, {resource} {words}: {format_amount(was)} in the file, {format_amount(is_now)} now"
 
 
-def _of_groups(old: dict[int, MemoryNode], new: dict[int, MemoryNode]) -> Iterator[str]:
-    """What is free and what is given, over the nodes of each group."""
-    for group in sorted({node.group for node in old.values()}, key=sorted):
-        sums = [_sums(nodes, group) for nodes in (old, new)]
-        for resource, field in sorted(sums[0].keys() | sums[1].keys()):
-            was, is_now = (each[resource, field] for each in sums)
+def _of_groups(noted: Nodes, expected: Nodes) -> Iterator[str]:
+    """What is free and what is given, over the nodes of each group; of the same nodes with the same totals."""
+    old, new = {node.id: node for node in noted}, {node.id: node for node in expected}
+    for group in sorted({node.group for node in noted}, key=sorted):
+        before, now = _sums(old, group), _sums(new, group)
+        for resource, field in sorted(before.keys() | now.keys()):
+            was, is_now = before[resource, field], now[resource, field]
             if was != is_now:
-                yield f"NUMA nodes {_ids(group)}, {resource} {field}: {format_amount(was)} in the file, {format_amount(is_now)} by its blocks"
+                words = f"{format_amount(was)} in the file, {format_amount(is_now)} by its blocks"
+                yield f"NUMA nodes {_ids(group)}, {resource} {field}: {words}"
 
 
 def _sums(nodes: dict[int, MemoryNode], group: IdSet) -> Counter[tuple[str, str]]:

@@ -87,7 +87,7 @@ def _finding(found: Objection) -> Finding:
     return Finding(
         check=found.check,
         severity=Severity.ERROR,
-        what=f"the kubelet does not start: {found.what}",
-        evidence=(*found.evidence, f"its log says: ... {found.says} ..."),
+        what=f"the kubelet does not start again: {found.what}",
+        evidence=(*found.evidence, f"its log says: ... {found.says.strip()} ..."),
         way_out=found.way_out,
     )

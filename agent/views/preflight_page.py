@@ -54,7 +54,7 @@ def _objection(found: Objection) -> Branch:
         line=(warn("error"), words(f": {found.what} "), quiet(f"[{found.check}]")),
         below=(
             *(Branch(line=(words(line),)) for line in found.evidence),
-            Branch(line=(quiet("its log says: "), words(f"... {found.says} ..."))),
+            Branch(line=(quiet("its log says: "), words(f"... {found.says.strip()} ..."))),
             Branch(line=(named("way out: "), words(found.way_out))),
         ),
     )

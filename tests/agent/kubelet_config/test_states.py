@@ -55,7 +55,7 @@ def test_a_file_of_another_policy_is_not_and_the_way_out_names_it() -> None:
     assert found is not None
     assert found.says == 'configured policy "none" differs from state checkpoint policy "static"'
     assert "rm /var/lib/kubelet/cpu_manager_state" in found.way_out
-    assert "drain the node" in found.way_out
+    assert "drain NODE" in found.way_out
 
 
 @pytest.mark.parametrize(

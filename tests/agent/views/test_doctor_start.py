@@ -117,7 +117,7 @@ def test_each_thing_in_the_configuration_that_no_kubelet_takes_is_an_error(
 ) -> None:
     finding = found(machine(replace(GOOD, **fields)))[check]
     assert finding.severity is Severity.ERROR
-    assert finding.what.startswith("the kubelet does not start: ")
+    assert finding.what.startswith("the kubelet does not start again: ")
 
 
 def test_a_reserve_beyond_a_nodes_memory_is_an_error() -> None:
