@@ -43,7 +43,9 @@ def _groups(machine: MachineSpec, key: Callable[[CpuSpec], tuple[int, ...]]) -> 
 
 
 def numa_facts(machine: MachineSpec) -> NumaTopology:
-    """The NUMA nodes, with memory, hugepages and distances."""
+    """The NUMA nodes, with memory, hugepages and distances; one that is made up where the kernel knows of none."""
+    if not machine.numa:
+        return NumaTopology(nodes=(_node(machine, machine.nodes[0]),), from_kernel=False)
     return NumaTopology(nodes=tuple(_node(machine, node) for node in machine.nodes), from_kernel=True)
 
 

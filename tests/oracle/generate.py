@@ -7,6 +7,7 @@ from dataclasses import replace
 from random import Random
 
 from agent.admission.versions import NEWEST, Version
+from tests.oracle.demands import LABELS, add_demands, random_taints
 from tests.oracle.kubelets import SUBJECTS, page_resource, random_kubelet
 from tests.oracle.machines import MIB, random_machine
 from tests.oracle.pods import Fashion, fashion_for, random_pod
@@ -34,18 +35,21 @@ def random_scenario(
     kubelet = random_kubelet(random, machine, subjects, version)
     plugins = _plugins(random, machine) if "devices" in subjects else ()
     fashion = fashion_for(random, machine, plugins, pod_level=version >= POD_LEVEL)
+    demanding = random.random() < 0.08
     return Scenario(
         name=f"{seed}/{number}",
         machine=machine,
         kubelet=kubelet,
         allocatable=_allocatable(random, machine, kubelet),
+        labels=tuple(LABELS.items()) if demanding else (),
+        taints=random_taints(random) if demanding else (),
         plugins=plugins,
         settle=random.random() < 0.5,
-        steps=tuple(_steps(random, fashion, set(without))),
+        steps=tuple(_steps(random, fashion, set(without), demanding=demanding)),
     )
 
 
-def _steps(random: Random, fashion: Fashion, without: set[str]) -> Iterator[Step]:
+def _steps(random: Random, fashion: Fashion, without: set[str], *, demanding: bool) -> Iterator[Step]:
     events = {event: weight for event, weight in EVENTS.items() if event not in without}
     if not fashion.plugins:
         events.pop("health", None)
@@ -53,7 +57,10 @@ def _steps(random: Random, fashion: Fashion, without: set[str]) -> Iterator[Step
     for position in range(random.randint(10, 20)):
         event = "admit" if position == 0 else random.choices(list(events), list(events.values()))[0]
         if event == "admit":
-            yield Step(op="admit", pod=random_pod(random, fashion, pods))
+            pod = random_pod(random, fashion, pods)
+            if demanding and random.random() < 0.4:
+                add_demands(random, pod)
+            yield Step(op="admit", pod=pod)
             pods += 1
         elif event == "health":
             yield Step(op="health", plugin=_changed(random, random.choice(fashion.plugins)))

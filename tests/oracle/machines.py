@@ -42,7 +42,7 @@ def random_machine(random: Random) -> MachineSpec:
             else node
             for position, node in enumerate(nodes)
         )
-    return MachineSpec(nodes=nodes, cpus=cpus)
+    return MachineSpec(nodes=nodes, cpus=cpus, numa=count != 1 or random.random() > 0.15)
 
 
 def _node_ids(random: Random, count: int) -> list[int]:

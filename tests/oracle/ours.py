@@ -17,11 +17,13 @@ from agent.admission.model import (
 )
 from agent.admission.settings import settings_of
 from agent.admission.versions import NEWEST, Version
-from agent.admission.wishes import NodeObject
+from agent.admission.wishes import Labels, NodeObject, Taint, Wishes
 from agent.sources.pod_json import pod_from_json
+from agent.workloads.node_wishes import wishes_of_spec
 from collectors.model.kubelet import DeviceAllocation
 from collectors.model.pod import Amounts, ContainerState, Pod, PodContainer
 from collectors.quantity import parse_amount
+from collectors.strictjson import JsonValue
 from tests.oracle.facts import config_facts, cpu_facts, numa_facts
 from tests.oracle.scenario import Object, PluginSpec, Scenario, Step
 
@@ -35,6 +37,8 @@ class Ours:
 
     node: NodeUnderRules
     allocatable: Amounts
+    labels: Labels
+    taints: tuple[Taint, ...]
     plugins: dict[str, PluginSpec]
     running: set[tuple[str, str]] = field(default_factory=set)
     decisions: list[tuple[str, Decision]] = field(default_factory=list)
@@ -49,7 +53,13 @@ class Ours:
             (resource, parse_amount(resource, quantity)) for resource, quantity in scenario.allocatable
         )
         plugins = {plugin.resource: plugin for plugin in scenario.plugins}
-        ours = cls(node=node, allocatable=allocatable, plugins=plugins)
+        ours = cls(
+            node=node,
+            allocatable=allocatable,
+            labels=(*scenario.labels, ("kubernetes.io/hostname", "node"), ("kubernetes.io/os", "linux")),
+            taints=tuple(Taint(**taint) for taint in scenario.taints),
+            plugins=plugins,
+        )
         ours.show_devices(there=True)
         return ours
 
@@ -60,7 +70,8 @@ class Ours:
         self._follow(told)
         if step.op == "admit":
             assert step.pod is not None
-            self._admit(pod_from_json(step.pod))
+            spec, metadata = (JsonValue(step.pod[part], part) for part in ("spec", "metadata"))
+            self._admit(pod_from_json(step.pod), wishes_of_spec(spec, metadata))
         elif step.op == "restart":
             self._restart(late=step.plugins_late)
         elif step.op == "health":
@@ -96,8 +107,8 @@ class Ours:
         """What the kubelet's loops find out by and by."""
         self.node = self.node.with_books(settled(self.node))
 
-    def _admit(self, pod: Pod) -> None:
-        decision, books = admit(self.node, pod)
+    def _admit(self, pod: Pod, wishes: Wishes) -> None:
+        decision, books = admit(self.node, pod, wishes)
         self.node = self.node.with_books(books)
         self.decisions.append((pod.uid, decision))
 
@@ -122,7 +133,7 @@ class Ours:
         self.node = self.node.with_books(restarted(books))
         self.show_devices(there=not late)
         for pod in books.pods:
-            self._admit(self._with_states(pod))
+            self._admit(self._with_states(pod), books.wishes[pod.uid])
             if self.decisions[-1][1].outcome not in (Outcome.ADMITTED, Outcome.REFUSED):
                 return
         self.node = self.node.with_books(replace(self.node.books, starting=False))
@@ -173,7 +184,7 @@ class Ours:
             for plugin in plugins
         }
         allocatable = tuple(sorted({**dict(self.allocatable), **healthy}.items()))
-        node = NodeObject(name="node", labels=(), taints=(), allocatable=allocatable)
+        node = NodeObject(name="node", labels=self.labels, taints=self.taints, allocatable=allocatable)
         self.node = replace(self.node, books=books, node=node)
 
     @property

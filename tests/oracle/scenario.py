@@ -41,6 +41,8 @@ class MachineSpec:
 
     nodes: tuple[NodeSpec, ...]
     cpus: tuple[CpuSpec, ...]
+    numa: bool = True
+    """Whether the kernel knows of NUMA; otherwise /sys has no folder of nodes"""
 
     @property
     def online(self) -> tuple[CpuSpec, ...]:
@@ -128,6 +130,9 @@ class Scenario:
     kubelet: KubeletSpec
     allocatable: tuple[tuple[str, str], ...]
     """status.allocatable of the Node without devices, as quantities"""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Of the Node, beside its system and its name"""
+    taints: tuple[Object, ...] = ()
     plugins: tuple[PluginSpec, ...] = ()
     settle: bool = False
     """Whether the kubelet looks for ended pods after each step, as its loops do every ten seconds"""
@@ -144,7 +149,11 @@ def as_json(scenario: Scenario) -> Object:
         "settle": scenario.settle,
         "machine": _machine(scenario.machine),
         "kubelet": _kubelet(scenario.kubelet),
-        "node": {"allocatable": dict(scenario.allocatable)},
+        "node": {
+            "allocatable": dict(scenario.allocatable),
+            "labels": dict(scenario.labels),
+            "taints": scenario.taints,
+        },
         "plugins": [_plugin(plugin) for plugin in scenario.plugins],
         "steps": [_step(step) for step in scenario.steps],
     }
@@ -160,6 +169,7 @@ def _machine(machine: MachineSpec) -> Object:
                 "distances": node.distances,
             }
             for node in machine.nodes
+            if machine.numa
         ],
         "cpus": [
             {

@@ -9,6 +9,8 @@ from collectors.parse import format_id_list
 from tests.oracle.differential import Difference, Tally
 from tests.oracle.scenario import KubeletSpec, MachineSpec, Object, PluginSpec, Scenario, Step
 
+DEMANDS = ("nodeSelector", "affinity", "overhead", "tolerations", "os")
+
 
 def difference_lines(found: Difference) -> Iterator[str]:
     """All that is needed to think about it."""
@@ -22,6 +24,8 @@ def scenario_lines(scenario: Scenario, answers: Iterable[Object] = ()) -> Iterat
     yield f"scenario {scenario.name}{', settled after each step' if scenario.settle else ''}"
     yield from _machine(scenario.machine)
     yield from _kubelet(scenario.kubelet)
+    if scenario.labels or scenario.taints:
+        yield f"  labels {dict(scenario.labels)}, taints {list(scenario.taints)}"
     yield f"  allocatable {', '.join(f'{name} {amount}' for name, amount in scenario.allocatable)}"
     for plugin in scenario.plugins:
         yield f"  {_plugin(plugin)}"
@@ -33,6 +37,8 @@ def scenario_lines(scenario: Scenario, answers: Iterable[Object] = ()) -> Iterat
 
 
 def _machine(machine: MachineSpec) -> Iterator[str]:
+    if not machine.numa:
+        yield "  /sys has no NUMA nodes"
     for node in machine.nodes:
         cpus = [cpu for cpu in machine.online if cpu.node == node.id]
         cores: dict[tuple[int, int, int | None], list[int]] = {}
@@ -95,6 +101,9 @@ def _pod(pod: Object) -> str:
         sidecar = " (sidecar)" if container.get("restartPolicy") == "Always" else ""
         parts.append(_amounts(f"{container['name']}{sidecar}", container["resources"]))
     parts += [_amounts(container["name"], container["resources"]) for container in spec["containers"]]
+    demands = {key: spec[key] for key in DEMANDS if key in spec}
+    ports = [container["ports"] for container in spec["containers"] if "ports" in container]
+    parts += [str(each) for each in (demands, ports, pod["metadata"].get("labels")) if each]
     return f"{pod['metadata']['uid']}: {'; '.join(parts)}"
 
 

@@ -10,7 +10,10 @@ import (
 	"time"
 )
 
-const nodeFolder = "/sys/devices/system/node"
+const (
+	nodeFolder = "/sys/devices/system/node"
+	cpuFolder  = "/sys/devices/system/cpu"
+)
 
 // machineInfo has cAdvisor's own code discover the machine, over a /sys that lies in memory (memorySysfs). The number of
 // sockets is counted here: cAdvisor takes it from this machine's own /proc/cpuinfo.
@@ -54,9 +57,9 @@ func (s memorySysfs) GetNodesPaths() ([]string, error) {
 
 func (s memorySysfs) GetCPUsPaths(folder string) ([]string, error) {
 	var paths []string
-	node := s.node(folder)
+	everywhere := folder == cpuFolder
 	for _, cpu := range s.machine.CPUs {
-		if cpu.Node == node.ID {
+		if everywhere || cpu.Node == numberAtEnd(folder) {
 			paths = append(paths, fmt.Sprintf("%s/cpu%d", folder, cpu.ID))
 		}
 	}
@@ -69,6 +72,9 @@ func (s memorySysfs) GetCoreID(folder string) (string, error) {
 }
 
 func (s memorySysfs) GetCPUPhysicalPackageID(folder string) (string, error) {
+	if s.cpu(folder).Offline {
+		return "", os.ErrNotExist
+	}
 	return strconv.Itoa(s.cpu(folder).Package), nil
 }
 
