@@ -51,8 +51,8 @@ class Replay(Protocol):
     def without(self, holder: str) -> Self | None:
         """The same with `namespace/pod` gone; None where it cannot be taken away."""
 
-    def under(self, policy: str) -> Self | None:
-        """The same under another topology policy; None where that cannot be told."""
+    def under(self, policy: str) -> Self:
+        """The same under another topology policy."""
 
 
 class Kind(enum.Enum):

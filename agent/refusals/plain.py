@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from agent.refusals.model import Explanation, Story
+from agent.refusals.model import Story
 from agent.timestamps import format_timestamp
 from agent.views.plain import API_VERSION, plain
 from collectors.model.pod import Pod
@@ -38,12 +38,6 @@ def plain_refusals(
 def plain_story(story: Story) -> dict[str, Any]:
     """One workload's."""
     said: dict[str, Any] = _plain(story)
-    return said
-
-
-def plain_explanation(explanation: Explanation) -> dict[str, Any]:
-    """One explanation by itself."""
-    said: dict[str, Any] = _plain(explanation)
     return said
 
 

@@ -69,13 +69,10 @@ class RulesReplay:
         gone = next((pod for pod in pods if f"{pod.namespace}/{pod.name}" == holder and not pod.ended), None)
         return None if gone is None else self._at(without(self.snapshot, gone))
 
-    def under(self, policy: str) -> Self | None:
-        """The same node under another topology policy; None where how it is configured is not known."""
-        picture = self.snapshot.kubelet
-        if picture is None or picture.config.facts is None:
-            return None
-        config = replace(picture.config, facts=replace(picture.config.facts, topology_manager_policy=policy))
-        return self._at(replace(self.snapshot, kubelet=replace(picture, config=config)))
+    def under(self, policy: str) -> Self:
+        """The same node under another topology policy."""
+        node = NodeUnderRules.at(self.node.machine, replace(self.node.settings, topology_policy=policy))
+        return type(self)(self.snapshot, node.with_books(self.node.books))
 
     def _at(self, snapshot: Snapshot) -> Self | None:
         node = _node_of(snapshot)

@@ -13,6 +13,7 @@ from agent.refusals.model import Explanation
 from agent.refusals.plain import plain_pod, plain_refusals
 from agent.refusals.signatures import Circumstances
 from agent.refusals.stories import story_key
+from agent.survey import NOTHING_SEEN
 from collectors.model import Snapshot
 from collectors.model.kubelet_picture import KubeletPicture
 from collectors.model.pod import Pod
@@ -113,9 +114,7 @@ class RunningRefusals:
         from agent.refusals.explain import explain  # noqa: PLC0415
         from agent.refusals.replay import replay_of  # noqa: PLC0415
 
-        machine = self._machine()
-        if machine is None:
-            raise RuntimeError("nothing is explained before the first survey")
+        machine = self._machine() or NOTHING_SEEN
         return explain(
             pod,
             replace(machine, kubelet=picture, taken_at=at),

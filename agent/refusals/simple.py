@@ -79,7 +79,8 @@ def _plugin_error(pod: Pod, verdict: Verdict, before: Snapshot) -> Told:
 def _capacity(pod: Pod, verdict: Verdict, before: Snapshot) -> Told:
     resource = verdict.resource or "?"
     asked, free, all_ = (
-        _requests(resource, number) for number in (verdict.requested, verdict.available, verdict.capacity)
+        _requests(resource, number or 0)
+        for number in (verdict.requested, verdict.available, verdict.capacity)
     )
     fits_never = (verdict.requested or 0) > (verdict.capacity or 0)
     if resource == "pods":
@@ -163,10 +164,8 @@ def _is_device(resource: str) -> bool:
     return resource not in _NATIVE and not resource.startswith(HUGEPAGES)
 
 
-def _requests(resource: str, number: int | None) -> str:
+def _requests(resource: str, number: int) -> str:
     """An amount as requests count it: CPUs in thousandths."""
-    if number is None:
-        return "an unknown amount"
     if resource == CPU:
         return f"{number / 1000:g} CPU{'' if number == 1000 else 's'}"
     if resource == "ephemeral-storage":

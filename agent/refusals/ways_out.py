@@ -106,7 +106,8 @@ def _fit_by_rules(asked: Asked, replay: Replay, resource: str) -> Fit | None:
     for number in candidates[:TRIES]:
         answer = replay.decide(with_amount(asked.pod, want.container, resource, number))
         if answer.admitted:
-            aligned = asked.state.topology_policy in (SINGLE, RESTRICTED)
+            placed = any(share.node is not None for share in asked.deciding.left.of(resource))
+            aligned = placed and asked.state.topology_policy in (SINGLE, RESTRICTED)
             nodes = _nodes_given(answer.nodes, want.container) if aligned else ()
             return Fit(resource=resource, number=number, nodes=nodes)
     return None
@@ -168,8 +169,7 @@ def _looser_policy(asked: Asked) -> str | None:
     if asked.replay is None:
         return None
     for policy in LOOSER.get(asked.state.topology_policy or "", ()):
-        looser = asked.replay.under(policy)
-        if looser is not None and looser.decide(asked.pod).admitted:
+        if asked.replay.under(policy).decide(asked.pod).admitted:
             return policy
     return None
 

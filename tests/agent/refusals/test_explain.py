@@ -16,7 +16,7 @@ from collectors.model.snapshot import Observed
 from tests.agent.placement.building import CONFIG, app, container, device, init, listed, picture, pool
 from tests.agent.placement.building import node as numa_node
 from tests.agent.placement.recorded import snapshot_of
-from tests.agent.refusals.building import GIB, GPU, MEMORY_MISFIT, holds, node, refused, spec_of, why
+from tests.agent.refusals.building import GIB, GPU, GPUS, MEMORY_MISFIT, holds, node, refused, spec_of, why
 
 BOTH_WAYS = pytest.mark.parametrize("replay", [replay_of, None], ids=["rules", "figures"])
 
@@ -207,6 +207,8 @@ def test_how_long_a_plugin_takes_after_a_start_is_told() -> None:
         "the kubelet had started 1.2 s before",
         "the device plugin was back 7.0 s after that start",
     )
+    away = explain(pod, node(devices=()), circumstances=Circumstances(kubelet_age=0.5), replay_of=replay_of)
+    assert "the kubelet had started 0.5 s before" in away.evidence
     long_ago = explain(
         pod, node(devices=()), circumstances=replace(around, kubelet_age=1e6), replay_of=replay_of
     )
@@ -218,6 +220,15 @@ def test_devices_without_a_node_are_told_not_to_count() -> None:
     pod = refused("web-1", app(cpu=1, gpu=3, memory=GIB))
     said = why(pod, node(devices=(*node().kubelet.allocatable.facts.devices[:2], *nowhere)))  # type: ignore[union-attr]
     assert f"{GPU} on no known NUMA node does not count where nodes are chosen" in said.evidence
+
+
+def test_devices_that_are_all_on_no_known_node_are_counted_together() -> None:
+    nowhere = tuple(replace(each, numa_nodes=None) for each in GPUS)
+    message = f"requested number of devices unavailable for {GPU}. Requested: 5, Available: 4"
+    pod = refused("web-1", app(cpu=1, gpu=5), reason="UnexpectedAdmissionError", message=message)
+    said = why(pod, node(devices=nowhere))
+    assert said.summary == f"container app wants 5 {GPU}, and 4 are free"
+    assert said.fits == f"4 {GPU} would have fitted"
 
 
 def test_init_containers_are_looked_at_in_their_turn() -> None:

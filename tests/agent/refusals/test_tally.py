@@ -93,3 +93,12 @@ def test_the_same_counts_are_the_same_object() -> None:
     before = tally.counts(pods)
     tally.count(refused("web-2"), now=0.0)
     assert tally.counts(pods) is not before
+
+
+def test_a_counter_that_has_not_rested_long_stays_behind_one_that_lies_around() -> None:
+    tally = Tally(series=2)
+    lying = refused("a", owner="a")
+    tally.count(lying, now=0.0)
+    tally.count(refused("b", owner="b"), now=GIVES_WAY_SECONDS)
+    tally.count(refused("c", owner="c"), now=GIVES_WAY_SECONDS + 1, present=[lying])
+    assert set(by_owner(tally.counts(()))) == {"a", "b"}
