@@ -42,6 +42,21 @@ def compare(scenario: Scenario, step: Step, told: Object, ours: Ours, error: str
     return found
 
 
+def compare_machine(told: Object, ours: Ours) -> Iterator[str]:
+    """The CPUs as the kubelet's CPU manager sees them."""
+    mine = {place.cpu: place for place in ours.node.machine.cpus}
+    for cpu in sorted(mine.keys() | {int(each) for each in told}):
+        theirs, place = told.get(str(cpu)), mine.get(cpu)
+        seen = place and {
+            "core": place.core,
+            "socket": place.socket,
+            "node": place.numa_node,
+            "uncore": place.uncore_cache,
+        }
+        if seen != theirs:
+            yield f"CPU {cpu}: the kubelet sees {theirs}, we {seen}"
+
+
 def _verdicts(scenario: Scenario, step: Step, told: Object, ours: Ours) -> Iterator[str]:
     if step.op == "admit":
         ((_, decision),) = ours.decisions

@@ -45,6 +45,7 @@ def random_scenario(
         taints=random_taints(random) if demanding else (),
         plugins=plugins,
         settle=random.random() < 0.5,
+        verbose=random.random() < 0.1,
         steps=tuple(_steps(random, fashion, set(without), demanding=demanding)),
     )
 

@@ -108,6 +108,8 @@ def _hugepages(random: Random, fashion: Fashion) -> Amounts:
     for size, pages in fashion.machine.hugepages().items():
         if pages and random.random() < 0.45:
             found[page_resource(size)] = size * 1024 * random.randint(1, max(1, pages // 3))
+    if random.random() < 0.002:  # a size that the machine may not know
+        found[page_resource(1 << 20)] = 1 << 30
     return found
 
 

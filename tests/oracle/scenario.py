@@ -137,7 +137,7 @@ class Scenario:
     settle: bool = False
     """Whether the kubelet looks for ended pods after each step, as its loops do every ten seconds"""
     verbose: bool = False
-    """Whether the oracle tells each provider's hints too"""
+    """Whether the oracle tells each provider's hints and the CPUs as it sees them too"""
     steps: tuple[Step, ...] = ()
 
 
