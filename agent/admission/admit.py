@@ -27,6 +27,7 @@ from agent.admission.model import (
     Machine,
     NeverAnswersError,
     Outcome,
+    PanicError,
     Settings,
 )
 from agent.admission.predicates import Candidate, refusals
@@ -192,7 +193,10 @@ def _align(node: NodeUnderRules, pod: Pod) -> Books:
     if node.settings.topology_scope == "pod":
         return _align_pod(node, pod, books, living)
     for container in pod.containers:
-        hints, books = node.managers.container_hints(books, pod, container, living)
+        try:
+            hints, books = node.managers.container_hints(books, pod, container, living)
+        except AllocationFailedError as failed:
+            raise _failure(failed, container.name) from failed
         message = _NO_LOCALITY_IN_CONTAINER_SCOPE if _is_managed_as_whole(node, pod) else _NO_LOCALITY
         hint = _merged(node, hints, books, message=message, container=container)
         books = _noted(books, pod, (container,), hint)
@@ -201,7 +205,10 @@ def _align(node: NodeUnderRules, pod: Pod) -> Books:
 
 
 def _align_pod(node: NodeUnderRules, pod: Pod, books: Books, living: Living) -> Books:
-    hints, books = node.managers.pod_hints(books, pod, living)
+    try:
+        hints, books = node.managers.pod_hints(books, pod, living)
+    except AllocationFailedError as failed:
+        raise _failure(failed, None) from failed
     whole = _is_managed_as_whole(node, pod)
     hint = _merged(node, hints, books, message=_NO_LOCALITY_IN_POD_SCOPE if whole else _NO_LOCALITY)
     books = _noted(books, pod, pod.containers, hint)
@@ -260,9 +267,9 @@ def _allocate(
 
 
 def _failure(failed: AllocationFailedError, container: str | None) -> _RefusedError:
-    hangs = isinstance(failed.cause, NeverAnswersError)
+    outcomes = {NeverAnswersError: Outcome.HANG, PanicError: Outcome.PANIC}
     decision = Decision(
-        outcome=Outcome.HANG if hangs else Outcome.REFUSED,
+        outcome=outcomes.get(type(failed.cause), Outcome.REFUSED),
         reason=failed.cause.reason,
         message=str(failed.cause),
         failed_container=container,

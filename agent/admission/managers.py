@@ -13,7 +13,7 @@ from agent.admission.cpu_manager import NoCpus, StaticCpus
 from agent.admission.devices_hints import is_managed
 from agent.admission.devices_manager import Devices
 from agent.admission.memory_manager import StaticMemory
-from agent.admission.model import AllocationError, Books, Hint, Hints, Machine, Provider, Settings
+from agent.admission.model import AllocationError, Books, Hint, Hints, Machine, PanicError, Provider, Settings
 from collectors.model.pod import Pod, PodContainer
 
 Living = frozenset[str]
@@ -54,11 +54,15 @@ class Managers:
     def container_hints(
         self, books: Books, pod: Pod, container: PodContainer, living: Living
     ) -> tuple[list[Hints], Books]:
-        """Every manager's hints for one container, and the books without those who are gone."""
+        """Every manager's hints for one container, and the books without those who are gone. Raises
+        AllocationFailedError where the kubelet panics."""
         hints = []
         for each in self._all:
             books = _without_gone(each, books, living)
-            hints.append(each.hints(books, pod, container))
+            try:
+                hints.append(each.hints(books, pod, container))
+            except PanicError as panic:
+                raise AllocationFailedError(panic, books) from panic
         return hints, books
 
     def pod_hints(self, books: Books, pod: Pod, living: Living) -> tuple[list[Hints], Books]:
@@ -66,7 +70,10 @@ class Managers:
         hints = []
         for each in self._all:
             books = _without_gone(each, books, living)
-            hints.append(each.pod_hints(books, pod))
+            try:
+                hints.append(each.pod_hints(books, pod))
+            except PanicError as panic:
+                raise AllocationFailedError(panic, books) from panic
         return hints, books
 
     def allocate(self, books: Books, pod: Pod, container: PodContainer, hint: Hint, living: Living) -> Books:

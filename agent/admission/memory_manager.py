@@ -33,7 +33,7 @@ from agent.admission.memory_requests import (
     pod_request,
 )
 from agent.admission.memory_table import block_of, derive_table, give_back, take
-from agent.admission.model import AllocationError, Books, Hint, Hints, Machine, Mask, Settings
+from agent.admission.model import AllocationError, Books, Hint, Hints, Machine, Mask, PanicError, Settings
 from agent.admission.versions import MEMORY_MINDS_GROUPS_AT_LAST, MEMORY_PASSES_OVER_SHARING_CONTAINERS
 from collectors.model.kubelet import MemoryBlock
 from collectors.model.pod import ContainerRole, Pod, PodContainer
@@ -84,6 +84,7 @@ class StaticMemory:
             return _NO_WISH
         if held is not None:
             return again(held, request)
+        _check_known(books, request)
         rule = derive_rule(books.memory_nodes, request, books.reusable_memory.get(pod.uid, ()))
         return _NO_WISH if rule is None else dict.fromkeys(sorted(request), rule)
 
@@ -178,6 +179,7 @@ class StaticMemory:
         return container_request(container, whole=is_whole(pod, self._settings))
 
     def _choose(self, books: Books, request: Request, reusable: Sequence[MemoryBlock], hint: Hint) -> Mask:
+        _check_known(books, request)
         try:
             mask = choose_nodes(books.memory_nodes, request, reusable, hint)
             if MEMORY_MINDS_GROUPS_AT_LAST.holds(self._settings.version):
@@ -185,6 +187,17 @@ class StaticMemory:
         except NoNodesError as error:
             raise AllocationError.unexpected(str(error)) from error
         return mask
+
+
+def _check_known(books: Books, request: Request) -> None:
+    """The kubelet counts what is asked for on every node, and falls over a node that has no entry for it. Raises
+    PanicError."""
+    for node in books.memory_nodes:
+        unknown = request.keys() - {table.type for table in node.tables}
+        if unknown:
+            raise PanicError(
+                "Panic", f"the kubelet ends with a panic: NUMA node {node.id} knows no {min(unknown)}"
+            )
 
 
 def _blocks(request: Request, mask: Mask) -> Blocks:

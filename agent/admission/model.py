@@ -227,14 +227,18 @@ class NeverAnswersError(AllocationError):
     """
 
 
+class PanicError(AllocationError):
+    """The kubelet itself would end, while it makes hints or allocates. It has no message for that; this is ours."""
+
+
 class Provider(Protocol):
     """One of the kubelet's managers that the topology manager asks: pure, all that changes is in the books."""
 
     def hints(self, books: Books, pod: Pod, container: PodContainer) -> Hints:
-        """For one container (container scope)."""
+        """For one container (container scope). Raises PanicError."""
 
     def pod_hints(self, books: Books, pod: Pod) -> Hints:
-        """For the pod as a whole (pod scope)."""
+        """For the pod as a whole (pod scope). Raises PanicError."""
 
     def allocate(self, books: Books, pod: Pod, container: PodContainer, hint: Hint) -> Books:
         """Takes what the container asks for. Raises AllocationError."""
@@ -255,8 +259,9 @@ class Outcome(enum.Enum):
     ADMITTED = "admitted"
     REFUSED = "refused"
     PANIC = "panic"
-    """The kubelet itself would end: prefer-closest-numa-nodes on a machine whose node ids have gaps, where it looks up
-    distances behind the end of a row"""
+    """The kubelet itself would end, and again after its restart: prefer-closest-numa-nodes on a machine whose node ids
+    have gaps, where it looks up distances behind the end of a row; or a Guaranteed pod that asks for hugepages of a size
+    that some NUMA node does not know, under memory manager policy Static"""
     HANG = "hang"
     """The kubelet would never answer: distribute-cpus-across-numa with full-pcpus-only, where nodes have cores that are
     half free"""

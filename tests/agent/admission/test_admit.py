@@ -328,3 +328,12 @@ def test_a_node_of_two_numa_nodes_answers_in_3_ms() -> None:
         times.append(1000 * (time.perf_counter() - begin))
     assert admit(under, asking)[0].outcome is Outcome.ADMITTED
     assert min(times) < 3
+
+
+@pytest.mark.parametrize("settings", [SINGLE, POD_SCOPE, NONE], ids=["container", "pod", "none"])
+def test_hugepages_that_a_node_does_not_know_end_the_kubelet(settings: Settings) -> None:
+    asks = (("cpu", 2000), ("hugepages-1Gi", GIB), ("memory", GIB))
+    huge = PodContainer(name="app", role=ContainerRole.APP, requests=asks, limits=asks)
+    decision, _ = admit(node(settings), pod("huge", huge))
+    assert decision.outcome is Outcome.PANIC
+    assert decision.message == "the kubelet ends with a panic: NUMA node 0 knows no hugepages-1Gi"
