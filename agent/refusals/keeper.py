@@ -126,10 +126,11 @@ class RefusalKeeper:
             await self._wake_up.wait(self._clock, FOREVER)
 
     def _wants_words(self, key: StoryKey, story: Story, now: float) -> bool:
-        explanation = story.explanation
-        if explanation is None or explanation.cause is not story.reasons[0].cause:
+        tried_at = self._explained_at.get(key)
+        if tried_at is None or now - tried_at >= AGAIN_SECONDS:
             return True
-        return now - self._explained_at.get(key, now) >= AGAIN_SECONDS
+        explanation = story.explanation
+        return explanation is not None and explanation.cause is not story.reasons[0].cause
 
     async def _explain_next(self) -> None:
         key, pending = next(iter(self._pending.items()))
@@ -139,6 +140,7 @@ class RefusalKeeper:
             await self._clock.sleep(SETTLE_SECONDS)
             return
         del self._pending[key]
+        self._note_time(key)
         moment = pending.moment
         picture = now if moment is None else as_of(moment, now)
         circumstances = Circumstances(
@@ -152,7 +154,6 @@ class RefusalKeeper:
             # Like a collector's: a defect in here must not take the agent along.
             log.exception("a refused pod could not be explained; this is a defect, please report it")
             return
-        self._note_time(key)
         story = self.stories.explain(key, explanation)
         if story is not None and moment is not None:
             log.info("%s: refused (%s): %s", story.workload, pending.pod.reason, explanation.summary)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent.refusals.classify import Cause
-from agent.refusals.explain import ReplayOf, explain
+from agent.refusals.explain import NOW_IT_FITS, ReplayOf, explain
 from agent.refusals.replay import replay_of
 from agent.refusals.signatures import Circumstances
 from agent.refusals.state import SHARES
@@ -181,9 +181,14 @@ def test_rules_that_are_not_configured_are_not_replayed() -> None:
     assert why(refused(), unknown).replayed is None
 
 
-def test_in_hindsight_it_is_said_so() -> None:
-    said = explain(refused(), node(), circumstances=Circumstances(hindsight=True), replay_of=replay_of)
+def test_in_hindsight_it_is_said_so_and_what_fits_by_now_too() -> None:
+    later = Circumstances(hindsight=True)
+    said = explain(refused(), node(), circumstances=later, replay_of=replay_of)
     assert said.hindsight
+    fits = explain(refused("a", app(cpu=2, memory=GIB)), node(), circumstances=later, replay_of=replay_of)
+    assert fits.summary == "container app wants 2 CPUs and 1 GiB memory; as the node is now it would be taken"
+    assert fits.ways_out == (NOW_IT_FITS,)
+    assert "do not refuse this pod" not in " ".join(fits.evidence)
 
 
 def test_a_plugin_that_is_away_is_named_and_not_the_figures() -> None:
