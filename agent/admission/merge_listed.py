@@ -19,7 +19,7 @@ Listed = tuple[Hint, ...]
 
 def fittest(resources: Sequence[Listed], fitness: Fitness) -> tuple[Hint, bool]:
     """The merged hint, and whether the kubelet would have ended on its way to it."""
-    if fitness.panics(fitness.nodes) and _ends(resources, fitness):
+    if fitness.panics(fitness.nodes) and ends(resources, fitness):
         return Hint(fitness.nodes, False), True
     preferred = _preferred(resources, fitness)
     if preferred:
@@ -93,7 +93,7 @@ def _take_supersets(counts: list[int], width: int) -> None:
                 counts[packed] -= counts[packed | bit]
 
 
-def _ends(resources: Sequence[Listed], fitness: Fitness) -> bool:
+def ends(resources: Sequence[Listed], fitness: Fitness) -> bool:
     """Whether the kubelet, on its walk, compares two sets of one size one of which has a node behind a row's end.
 
     Here the order counts. A result that comes again changes nothing: the best hint only ever moves to other sizes that
