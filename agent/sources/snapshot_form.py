@@ -11,7 +11,7 @@ import enum
 import functools
 import types
 import typing
-from typing import Any, TypeVar
+from typing import Any
 
 from agent.timestamps import parse_timestamp
 from collectors.model import Observed, Snapshot
@@ -59,13 +59,9 @@ class _Reader:
 
     def _tuple(self, parts: tuple[Any, ...], value: JsonValue) -> Any:
         """A list; or pairs that have become an object, by their first half."""
-        if parts[-1] is not Ellipsis:
-            return tuple(self.read(part, each) for part, each in zip(parts, value.elements(), strict=True))
         pair = typing.get_args(parts[0])
         if value.is_object and typing.get_origin(parts[0]) is tuple and len(pair) == 2:
-            return tuple(
-                (int(key) if pair[0] is int else key, self.read(pair[1], each)) for key, each in value.items()
-            )
+            return tuple((_key(pair[0], key, value), self.read(pair[1], each)) for key, each in value.items())
         return tuple([self.read(parts[0], each) for each in value.elements()])
 
     def _set(self, part: Any, value: JsonValue) -> Any:
@@ -87,9 +83,13 @@ class _Reader:
     def _facts(self, kind: Any, value: JsonValue, known: dict[str, Any]) -> Any:
         hints = {**_hints(kind), **known}
         told = {name for name, _ in value.items()}
-        return kind(
-            **{name: self.read(hints[name], value.get(name)) for name in _fields(kind) if name in told}
-        )
+        found = {}
+        for name, required in _fields(kind):
+            if name in told:
+                found[name] = self.read(hints[name], value.get(name))
+            elif required:
+                value.get(name).fail("a value")
+        return kind(**found)
 
 
 @functools.cache
@@ -98,14 +98,24 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 @functools.cache
-def _fields(kind: Any) -> tuple[str, ...]:
-    return tuple(each.name for each in dataclasses.fields(kind))
+def _fields(kind: Any) -> tuple[tuple[str, bool], ...]:
+    """(name, whether it must be there) of each field."""
+    missing = dataclasses.MISSING
+    return tuple(
+        (each.name, each.default is missing and each.default_factory is missing)
+        for each in dataclasses.fields(kind)
+    )
+
+
+def _key(kind: Any, key: str, value: JsonValue) -> str | int:
+    """A NUMA node's id where that is what the pairs begin with."""
+    if kind is not int:
+        return key
+    return int(key) if key.isascii() and key.isdecimal() else value.fail("an object by numbers")
 
 
 def _scalar(kind: Any, value: JsonValue) -> Any:
     """Texts, numbers and truths; a time or a number of PCI stands as text."""
-    if isinstance(kind, TypeVar) or kind is typing.Never:
-        return None if value.is_null else value.fail("nothing")
     if kind is bool:
         return value.boolean()
     if kind is str:
