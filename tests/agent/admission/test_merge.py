@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -101,6 +102,12 @@ def test_sets_are_looked_up_the_same_way_on_many_nodes_with_gaps() -> None:
     ).panic
 
 
+def test_nobody_s_wish_compares_nothing_on_many_nodes_with_gaps_either() -> None:
+    sparse = Settings(topology_policy="best-effort", prefer_closest_numa_nodes=True)
+    result = merge([{}, {"cpu": None}], machine=machine(*range(0, 40, 2)), settings=sparse)
+    assert (result.hint, result.panic) == (hint(*range(0, 40, 2)), False)
+
+
 # --- against the walk ------------------------------------------------------------------------------------------------
 
 
@@ -150,11 +157,14 @@ def cases(draw: st.DrawFn, *, sparse: bool = False) -> tuple[list[Hints], Machin
     options = Settings(
         topology_policy=draw(st.sampled_from(POLICIES)), prefer_closest_numa_nodes=draw(st.booleans())
     )
+    if draw(st.booleans()):
+        # As the memory manager: one rule for memory and for each size of hugepages.
+        providers.append(dict.fromkeys(("memory", "hugepages-2Mi"), draw(rules(nodes))))
     return list(providers), Machine(cpus=(), numa_nodes=nodes, distances=tuple(rows)), options
 
 
 @given(case=cases())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_counting_gives_what_the_walk_gives(case: tuple[list[Hints], Machine, Settings]) -> None:
     hints, nodes, options = case
     result = merge(hints, machine=nodes, settings=options)
@@ -162,7 +172,7 @@ def test_counting_gives_what_the_walk_gives(case: tuple[list[Hints], Machine, Se
 
 
 @given(case=cases())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_searching_gives_what_the_walk_gives(case: tuple[list[Hints], Machine, Settings]) -> None:
     hints, nodes, options = case
     result = merge(hints, machine=nodes, settings=options, listed_nodes=0)
@@ -170,7 +180,7 @@ def test_searching_gives_what_the_walk_gives(case: tuple[list[Hints], Machine, S
 
 
 @given(case=cases(sparse=True))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_ends_where_the_walk_ends(case: tuple[list[Hints], Machine, Settings]) -> None:
     hints, nodes, options = case
     result = merge(hints, machine=nodes, settings=options)
@@ -180,6 +190,34 @@ def test_ends_where_the_walk_ends(case: tuple[list[Hints], Machine, Settings]) -
         assert result.panic
     else:
         assert (result.hint, result.admitted, result.panic) == (*expected, False)
+
+
+@st.composite
+def sockets(draw: st.DrawFn) -> tuple[list[Hints], Machine]:
+    """CPUs with align-by-socket, and another resource; a node may belong to two sockets."""
+    nodes = (0, 1, 2, 3)
+    amounts = st.lists(st.integers(0, 3), min_size=4, max_size=4).map(lambda each: dict(enumerate(each)))
+    groups = st.lists(
+        st.lists(st.sampled_from(nodes), min_size=1, unique=True).map(mask_of), min_size=1, max_size=3
+    )
+    cpus = replace(
+        rule(draw(amounts), draw(st.integers(1, 6)), size=draw(st.integers(1, 2))),
+        groups=tuple(draw(groups)),
+        preferred_groups=draw(st.integers(1, 2)),
+    )
+    other = rule(draw(amounts), draw(st.integers(0, 6)), size=draw(st.integers(1, 3)))
+    return [{"cpu": cpus}, *([{"gpu": other}] if draw(st.booleans()) else [])], machine(*nodes)
+
+
+@given(case=sockets(), closest=st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_searching_by_socket_gives_what_the_walk_gives(
+    case: tuple[list[Hints], Machine], closest: bool
+) -> None:
+    hints, nodes = case
+    options = Settings(topology_policy="restricted", prefer_closest_numa_nodes=closest)
+    result = merge(hints, machine=nodes, settings=options, listed_nodes=0)
+    assert (result.hint, result.admitted) == walk(hints, nodes, options)
 
 
 # --- speed -----------------------------------------------------------------------------------------------------------
