@@ -21,6 +21,7 @@ from collectors.kubelet.errors import KubeletError, KubeletSocketMissingError
 from collectors.kubelet.plain import parse_answers
 from collectors.kubelet.podresources import fetch_podresources
 from collectors.kubelet.pods_api import PodsApiClient
+from collectors.kubelet.state_sums import note_wrong_sums
 from collectors.model import Observed, Problem, Snapshot
 from collectors.model.kubelet import Allocatable, KubeletAnswers, KubeletCheckpoints, PodAllocation
 from collectors.model.kubelet_picture import KubeletPicture
@@ -144,6 +145,7 @@ async def _kubelet_of_capture(fs: HostFS, settings: Settings) -> _Seen:
 
 def _checkpoints(reader: FactReader, root: str) -> KubeletCheckpoints | None:
     found = read_checkpoints(reader, root=root)
+    note_wrong_sums(reader, found, root=root)
     return None if found == KubeletCheckpoints() else found
 
 

@@ -18,11 +18,12 @@ from agent.settings import Settings
 from agent.sources.kubelet_config_file import config_of_document
 from collectors.errors import NumascopeError
 from collectors.kubelet.configuration import merge_drop_in, with_default_eviction
+from collectors.kubelet.state_sums import WRONG_SUM
 from collectors.model import Problem, Snapshot
 from collectors.model.kubelet import KubeletCheckpoints
 from collectors.model.kubelet_picture import KubeletPicture
 
-_NO_STATE = ("expected ", "the file is empty")
+_NO_STATE = ("expected ", "the file is empty", WRONG_SUM)
 """How the reason begins where a file was read and is not what it ought to be"""
 
 

@@ -421,14 +421,16 @@ def test_over_state_files_with_pods_preflight_and_the_kubelet_agree(
         assert sum(1 for each in lost if each.startswith("CPUs ") and "container app" in each) == len(PODS)
 
 
+@pytest.mark.parametrize("broken", ["{", "another sum"])
 @pytest.mark.parametrize("name", STATE_FILES)
 def test_a_state_file_that_is_none_keeps_the_kubelet_from_starting(
-    place: Place, pods_ran: dict[str, str], name: str
+    place: Place, pods_ran: dict[str, str], name: str, broken: str
 ) -> None:
     place.be(TWO_SOCKETS)
     for file, text in pods_ran.items():
         (place.bed.kubelet_root / file).write_text(text)
-    (place.bed.kubelet_root / name).write_text("{")
+    other_sum = {**json.loads(pods_ran[name]), "dataChecksum": 1}
+    (place.bed.kubelet_root / name).write_text("{" if broken == "{" else json.dumps(other_sum))
     _agrees(place, KubeletOptions(), "state-malformed")
 
 
