@@ -14,6 +14,7 @@ from agent.admission.books import books_of
 from agent.admission.hint_rules import nodes_of
 from agent.admission.machine import machine_of
 from agent.admission.model import Decision, Outcome
+from agent.admission.node_object import derive_node_object
 from agent.admission.settings import settings_of
 from agent.refusals.state import without
 from collectors.model import Snapshot
@@ -71,8 +72,13 @@ class RulesReplay:
 
     def under(self, policy: str) -> Self:
         """The same node under another topology policy."""
-        node = NodeUnderRules.at(self.node.machine, replace(self.node.settings, topology_policy=policy))
-        return type(self)(self.snapshot, node.with_books(self.node.books))
+        node = NodeUnderRules.at(
+            self.node.machine,
+            replace(self.node.settings, topology_policy=policy),
+            books=self.node.books,
+            node=self.node.node,
+        )
+        return type(self)(self.snapshot, node)
 
     def _at(self, snapshot: Snapshot) -> Self | None:
         node = _node_of(snapshot)
@@ -88,8 +94,14 @@ def replay_of(snapshot: Snapshot) -> RulesReplay | None:
 def _node_of(snapshot: Snapshot) -> NodeUnderRules | None:
     machine, picture = machine_of(snapshot), snapshot.kubelet
     config = None if picture is None else picture.config.facts
-    if machine is None or not machine.cpus or config is None or config.topology_manager_policy is None:
+    if config is None or config.topology_manager_policy is None:
+        return None
+    # Where neither NUMA nodes nor sockets are known the kubelet's own table has a node -1, which no set can name.
+    if machine is None or not machine.cpus or min(machine.numa_nodes) < 0:
         return None
     node = NodeUnderRules.at(machine, settings_of(config))
     known = books_of(snapshot, node.managers)
-    return None if known.unknown else node.with_books(known.books)
+    if known.unknown or snapshot.numa.facts is None:
+        return None
+    whole = derive_node_object(machine, snapshot.numa.facts, config, known.books)
+    return replace(node, node=whole, books=known.books)
