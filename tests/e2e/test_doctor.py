@@ -17,7 +17,7 @@ from tests.e2e.bed.bed import API_PORT, NODE_NAME, Bed, start_bed
 from tests.e2e.bed.machines import TWO_SOCKETS, make_machine
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.bed.programs import Programs
-from tests.e2e.pods import ENDS_LATE, guaranteed, pod
+from tests.e2e.pods import ENDS_LATE, ENDS_SOON, container, guaranteed, pod
 from tests.e2e.scenario import delete_pods, run_pods
 from tests.e2e.world import World
 
@@ -116,6 +116,33 @@ def test_a_node_is_examined_with_its_kubelet(agent: AgentRun) -> None:
     assert findings["policies"]["what"] == "policies are from the kubelet's own /configz"
     assert findings["devices-without-topology"]["severity"] == "warning"
     assert (status, [each for each in findings.values() if each["severity"] == "error"]) == (0, [])
+
+
+def test_pods_that_cannot_be_aligned_and_cpus_that_nobody_uses_are_named(agent: AgentRun) -> None:
+    bed = agent.bed
+    bigger = guaranteed("first", cpu=5, image=ENDS_SOON)
+    run_pods(
+        bed,
+        [
+            pod("init-was-bigger", guaranteed(cpu=2), init=[bigger]),
+            pod("burstable", container(requests={"cpu": "1"}, limits={"example.com/gpu": 1})),
+            pod("fraction", guaranteed(cpu="1500m")),
+        ],
+    )
+    try:
+        configuration = bed.folder / "kubelet.json"
+        command = bed.inside([NUMASCOPE, "doctor", "--kubelet-config", configuration])
+        status, findings = doctor(command)
+    finally:
+        delete_pods(bed, "init-was-bigger", "burstable", "fraction")
+    held = findings["init-container-cpus"]
+    assert held["what"].startswith("init containers that have ended hold 3 CPUs")
+    assert held["evidence"][0].startswith("default/init-was-bigger, init container first: CPUs ")
+    assert findings["pods-not-guaranteed"]["evidence"] == [
+        "default/burstable: Burstable, asks for example.com/gpu"
+    ]
+    assert findings["cpus-fractional"]["evidence"] == ["default/fraction, container app: 1.5 CPUs"]
+    assert status == 0, findings
 
 
 def test_hugepages_that_went_after_the_kubelet_had_counted_them_are_an_error(agent: AgentRun) -> None:

@@ -130,6 +130,14 @@ def test_versions_differ(fields: dict[str, Any], version: tuple[int, int], expec
     assert checks(version=version, **fields) == expected
 
 
+def test_what_is_no_quantity_is_no_zero() -> None:
+    memory = [{"numaNode": 0, "limits": {"memory": "1Gi"}}]
+    assert (
+        checks(reservedMemory=memory, evictionHard={"memory.available": "100Mi", "nodefs.available": "x"})
+        == []
+    )
+
+
 # What does not keep the kubelet from starting
 
 

@@ -14,7 +14,7 @@ from agent.kubelet_config.restart import refused_at_restart
 from collectors.model import Cpu, CpuKind, CpuTopology, Observed, Snapshot
 from collectors.model.kubelet import AssignedCpus, CpuManagerState, KubeletCheckpoints
 from collectors.model.pod import Pod
-from tests.agent.views.kubelets import CONFIG, holds, picture, spec
+from tests.agent.views.kubelets import CONFIG, POOL, devices, holds, picture, spec
 from tests.agent.views.machines import GIB, ids, node, numa, snapshot
 
 CPUS = CpuTopology(
@@ -61,6 +61,28 @@ def test_a_pod_on_two_nodes_is_lost_under_a_policy_of_one() -> None:
 
 def test_under_a_policy_that_takes_both_nobody_is_lost() -> None:
     assert losses(machine(NARROW, WIDE), topology_manager_policy="best-effort") == []
+
+
+def test_a_kubelet_that_does_not_survive_a_pod_is_told_with_the_pod() -> None:
+    memory = numa(
+        node(0, ids(0, 3), distances=((0, 10), (2, 21))), node(2, ids(4, 7), distances=((0, 21), (2, 10)))
+    )
+    sparse = replace(machine(WIDE), numa=Observed(facts=memory))
+    options = (("prefer-closest-numa-nodes", "true"),)
+    with_memory = replace(spec("both", requests=(("cpu", 3000), ("example.com/gpu", 1))), started_at=0.0)
+    assert sparse.kubelet is not None
+    gpus = devices("gpu0", numa_nodes=[0]) + devices("gpu1", numa_nodes=[2])
+    state = CpuManagerState(policy="static", shared_cpus=ids(0, 7))
+    kubelet = replace(
+        picture(pods=[with_memory], pool=replace(POOL, devices=gpus)),
+        checkpoints=KubeletCheckpoints(cpu=state),
+    )
+    found = losses(
+        replace(sparse, kubelet=kubelet),
+        topology_manager_policy="best-effort",
+        topology_manager_options=options,
+    )
+    assert found == [("default/both", "the kubelet does not survive it (it panics)")]
 
 
 def test_without_the_pods_specs_nothing_is_said() -> None:
