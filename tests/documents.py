@@ -68,6 +68,7 @@ reach it only through something that has both. It takes GET and HEAD, and no bod
 | `/api/v1/snapshot` | the machine as JSON, as below |
 | `/api/v1/nrt` | the NodeResourceTopology as it is published, or would be: JSON, or YAML for `Accept: application/yaml` or `?format=yaml` |
 | `/api/v1/alignment` | what each pod holds, on which NUMA nodes, and what its cgroups leave to it, as JSON; 503 on a machine without a kubelet |
+| `/api/v1/headroom` | the largest pods that still fit, on the node and on each NUMA node, and what is stranded, as JSON; 503 on a machine without a kubelet, and while the kubelet's settings are not known |
 | `/api/v1/refusals` | pods that the kubelet refused, and why, as JSON; of one pod for `?namespace=NS&pod=NAME`; 503 on a machine without a kubelet |
 | `/healthz` | `ok`, or 503 and why the agent should be restarted: its survey loop has not shown itself for a period and a deadline |
 | `/readyz` | `ok`, or 503 and why what is served may be wrong: no complete survey yet, one that is stuck, or the last is two periods old; in a cluster also while what is at the API server is not known to be what it should be |
@@ -103,6 +104,28 @@ _ALIGNMENT = """\
 
 `kind` is `Alignment`. The rules of `/api/v1/snapshot` hold. The containers' cgroups are read when somebody asks, at most
 once a second; [alignment.md](alignment.md) says what follows from what. Fields are of `Alignment`, and of what is in it:
+
+"""
+
+_HEADROOM = """\
+## `/api/v1/headroom`
+
+`kind` is `Headroom`. Worked out when somebody asks, once for each snapshot. Amounts are in CPUs, bytes and devices.
+[predict.md](predict.md) says how it is found.
+
+| field | form | what it is |
+| --- | --- | --- |
+| `source` | string | Where the node was looked at |
+| `kubernetes_version` | string | Whose rules count |
+| `topology_manager_policy`, `topology_manager_scope`, `cpu_manager_policy`, `memory_manager_policy` | string | Under which settings |
+| `options` | list of string | Of the CPU and the topology manager, those that are on |
+| `what_if` | list of string | Settings that are not the node's own; none here |
+| `assumed` | list of string | What stands in for settings that nobody tells |
+| `inferred` | list of string | What was concluded about who holds what, without the kubelet's state files |
+| `unknown` | list of string | What is not known, and may make a figure wrong |
+| `largest` | list of `kind` and `pod` | The largest Guaranteed pod of each kind that the kubelet would admit: `cpu`, `cpu+memory` in proportion, `memory`, `hugepages-*`, a device's resource, `cpu with RESOURCE`; `pod` is what it asks for, amount by resource, or null where not even the smallest fits |
+| `numa_nodes` | list of `id`, `free`, `largest`, `stranded` | `free` is amount by resource; `largest` as above, of pods that lie on this NUMA node alone; `stranded` a list of `resource`, `amount` and `lack`: what of `free` cannot be had here in one pod, for lack of `cpu`, `whole cores`, `memory`, `group` (the node gives memory only together with others), `node` (other pods have asked for so much of the whole node) or `unknown` |
+| `fragmentation` | by resource: `free`, `largest`, `in_one_piece` | What is free, the most of it that one pod can have from one NUMA node, and the second by the first (null where nothing is free) |
 
 """
 
@@ -173,7 +196,7 @@ def api_document() -> str:
     machine = _sections(_MODEL / f"{name}.py" for name in _MODEL_FILES)
     alignment = _sections((_ALIGNMENT_MODEL, _MODEL / "cgroup.py"))
     refusals = _sections((_REFUSALS_MODEL, _CAUSES))
-    return f"{_API}{machine}{_ALIGNMENT}{alignment}{_REFUSALS}{refusals}".rstrip("\n") + "\n"
+    return f"{_API}{machine}{_ALIGNMENT}{alignment}{_HEADROOM}{_REFUSALS}{refusals}".rstrip("\n") + "\n"
 
 
 def _sections(paths: Iterable[Path]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.admission.hint_rules import nodes_of
 from agent.admission.model import ContainerDecision, Outcome
+from agent.admission.requirements import pod_requests
 from agent.headroom.free import NodeFree
 from agent.placement.model import CPU
 from agent.prediction.model import Fate, Prediction
@@ -189,12 +190,14 @@ def _refused(alike: Sequence[Fate]) -> Branch:
 
 
 def _asked(fate: Fate, resource: str) -> int:
-    """By the container that stopped the kubelet, or by the one that asks for the most; CPUs rounded up."""
-    containers = [each for each in fate.pod.containers if fate.decision.failed_container in (None, each.name)]
-    amounts = [dict(each.requests).get(resource, 0) for each in containers] + [
-        dict(fate.pod.requests).get(resource, 0)
-    ]
-    return -(-max(amounts) // 1000) if resource == CPU else max(amounts)
+    """By the container at which the kubelet stopped, else by the pod as a whole; CPUs rounded up."""
+    stopped_at = fate.decision.failed_container
+    amounts = next(
+        (dict(each.requests) for each in fate.pod.containers if each.name == stopped_at),
+        pod_requests(fate.pod),
+    )
+    amount = amounts.get(resource, 0)
+    return -(-amount // 1000) if resource == CPU else amount
 
 
 def _free(free: NodeFree) -> Branch:

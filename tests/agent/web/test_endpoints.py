@@ -109,6 +109,7 @@ def test_an_unknown_path_is_told_which_there_are() -> None:
         "/api/v1/snapshot",
         "/api/v1/nrt",
         "/api/v1/alignment",
+        "/api/v1/headroom",
         "/api/v1/refusals",
         "/healthz",
         "/readyz",
