@@ -15,9 +15,11 @@ NAME = "doctor"
 SUMMARY = "find what keeps alignment from working: machine, kubelet, what is published"
 
 DESCRIPTION = """\
-Looks at the machine and its kubelet once and says what is wrong, on what facts that stands, and what can be done:
-files that cannot be read, policies that align nothing, NUMA nodes that the kubelet or a scheduler cannot stand, devices
-without topology, hugepages that came after the kubelet had started, figures that contradict each other.
+Looks at the machine and its kubelet once and says what is wrong, on what facts that stands, and what can be done, the
+most harmful first: state files and reserves over which the kubelet does not start again, policies that align nothing, NUMA
+nodes that the kubelet or a scheduler cannot stand, pods that get no CPUs of their own, devices without topology, hugepages
+that came after the kubelet had started, figures that contradict each other. With a kubeconfig, or in a pod, it asks the API
+server too: whether the CRD is there, the rights, and what is published of this node.
 
 With --fingerprint it looks at what is published instead: whether the scheduler's fingerprint of this node's pods equals
 the published one, and which pods make the difference. That needs the rights to list noderesourcetopologies and pods.

@@ -57,6 +57,15 @@ def test_this_machine_is_looked_at_without_a_kubelet(
     assert "no-kubelet" in checks
 
 
+def test_with_credentials_the_api_server_is_asked_too(
+    kubeconfig: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["doctor", "--kubelet-root", str(tmp_path), "--kubeconfig", str(kubeconfig), "-o", "json"]
+    assert main([*arguments, "--node-name", "numa0"]) in (0, 1)
+    findings = {each["check"]: each for each in json.loads(capsys.readouterr().out)["findings"]}
+    assert findings["api-unreachable"]["severity"] == "warning"
+
+
 def test_a_captured_machine_has_published_nothing(desktop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--host", str(desktop), "--fingerprint"]) == 2
     assert "leave --fingerprint out" in capsys.readouterr().err
