@@ -14,6 +14,7 @@ from agent.admission.affinity import tolerates, wants_node
 from agent.admission.model import Settings
 from agent.admission.requirements import is_extended, is_scalar, pod_requests
 from agent.admission.versions import (
+    NODE_FETCHED_AGAIN,
     POD_LEVEL_RESOURCES,
     SIDECAR_PORTS,
     SUPPLEMENTAL_GROUPS_POLICY,
@@ -78,14 +79,26 @@ def refusals(
     system = _system_refusal(candidate.wishes, node, settings)
     if system is not None:
         return (system,)
-    node = _with_taken(node, taken_devices)
-    found = (
-        *_resource_refusals(candidate, others, node, settings),
-        *_place_refusals(candidate, others, node, settings),
-    )
+    found = _general_refusals(candidate, others, _with_taken(node, taken_devices), settings)
+    if (
+        found
+        and all(each.reason == "NodeAffinity" for each in found)
+        and NODE_FETCHED_AGAIN.holds(settings.version)
+    ):
+        # The second look is at the object alone: that more devices are taken than it says is forgotten.
+        found = _general_refusals(candidate, others, node, settings)
     if candidate.wishes.critical:
         return tuple(each for each in found if not each.for_resources)
     return found
+
+
+def _general_refusals(
+    candidate: Candidate, others: Sequence[Candidate], node: NodeObject, settings: Settings
+) -> tuple[Refusal, ...]:
+    return (
+        *_resource_refusals(candidate, others, node, settings),
+        *_place_refusals(candidate, others, node, settings),
+    )
 
 
 def _system_refusal(wishes: Wishes, node: NodeObject, settings: Settings) -> Refusal | None:

@@ -30,6 +30,8 @@ SUPPLEMENTAL_GROUPS_POLICY = Switch(since=(1, 33))
 """Pods that want their supplemental groups strictly are refused where the runtime cannot do it"""
 SIDECAR_PORTS = Switch(since=(1, 33))
 """Host ports of sidecars count, not only those of app containers"""
+NODE_FETCHED_AGAIN = Switch(since=(1, 35))
+"""A pod that only the node's labels keep out is looked at again with a Node object that was fetched anew"""
 DEVICE_HINTS_OF_DEVICE_NODES = Switch(since=(1, 36))
 """A resource's hints are made of nodes on which it has devices, not of all nodes of the machine"""
 CPU_TELLS_NO_FREE_CORES = Switch(since=(1, 32))

@@ -102,6 +102,17 @@ def test_devices_that_are_taken_count_as_there_for_a_pod_that_has_some() -> None
     assert refusals(asking, [], node=NODE, settings=SETTINGS, taken_devices={"example.com/gpu": 1}) != ()
 
 
+def test_taken_devices_are_forgotten_where_labels_alone_keep_a_pod_out() -> None:
+    asking = replace(with_requests((("example.com/gpu", 4),)), wishes=Wishes(node_selector=(("disk", "none"),)))
+
+    def first(version: tuple[int, int]) -> str:
+        taken = {"example.com/gpu": 4}
+        settings = Settings(version=version, gates=gates_in_force(version))
+        return refusals(asking, [], node=NODE, settings=settings, taken_devices=taken)[0].reason
+
+    assert (first((1, 34)), first((1, 35))) == ("NodeAffinity", "OutOfexample.com/gpu")
+
+
 def test_overhead_counts_of_this_pod_and_of_others() -> None:
     heavy = Wishes(overhead=(("cpu", 1500),))
     assert reasons(candidate(wishes=heavy, cpu=1000), candidate("old", heavy, cpu=1)) == ["OutOfcpu"]
