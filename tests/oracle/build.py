@@ -25,10 +25,14 @@ STAGED = re.compile(r"^\s*(k8s\.io/[a-z0-9-]+) => \./staging/", re.MULTILINE)
 
 def provide_oracle(version: tuple[int, int] = PRESENT) -> Path:
     """The oracle of a version. Raises GoUnavailableError where it cannot be built: older ones need the Go module proxy."""
-    folder = cache_folder() / "oracle" / f"{version[0]}.{version[1]}-{digest_of(SOURCES)}"
+    name = f"{version[0]}.{version[1]}"
+    cache = cache_folder() / "oracle"
+    folder = cache / f"{name}-{digest_of(SOURCES)}"
     program = folder / "oracle"
-    with locked(cache_folder() / "oracle" / "lock"):
+    with locked(cache / f"{name}.lock"):
         if not program.exists():
+            for outdated in cache.glob(f"{name}-*"):
+                shutil.rmtree(outdated)
             if version == PRESENT:
                 go_build(".", program, sources=SOURCES)
             else:
