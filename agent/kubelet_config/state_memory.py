@@ -18,6 +18,7 @@ from agent.kubelet_config.drain import drain_steps
 from agent.kubelet_config.model import MEMORY_STATE, Objection, Start
 from agent.kubelet_config.state_cpus import policy_objection
 from collectors.model.kubelet import MemoryBlock, MemoryManagerState, MemoryNode, MemoryTable
+from collectors.model.pod import Amounts
 from collectors.parse import IdSet, format_id_list
 
 _FIELDS = (("total", "total"), ("system_reserved", "reserved for the system"), ("allocatable", "for pods"))
@@ -47,6 +48,13 @@ def memory_differences(start: Start, state: MemoryManagerState) -> tuple[str, ..
     for block in blocks:
         expected = take(expected, block, block.size_bytes)
     return tuple(_differences(state.nodes, expected)) or tuple(_of_groups(state.nodes, expected))
+
+
+def reserve_noted(state: MemoryManagerState) -> tuple[tuple[int, Amounts], ...]:
+    """What the file says was reserved of each NUMA node, for where nobody else says it."""
+    return tuple(
+        (node.id, tuple((table.type, table.system_reserved) for table in node.tables)) for node in state.nodes
+    )
 
 
 def _static(start: Start, state: MemoryManagerState) -> Iterator[Objection]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from agent.admission.settings import settings_of
 from agent.kubelet_config.hardware import hardware_of
@@ -16,7 +17,7 @@ from agent.kubelet_config.managers import (
 from agent.kubelet_config.model import Hardware, Objection, Start, UnfitError
 from agent.kubelet_config.preflight import cautions
 from agent.kubelet_config.state_cpus import cpu_state_objections
-from agent.kubelet_config.state_memory import memory_state_objections
+from agent.kubelet_config.state_memory import memory_state_objections, reserve_noted
 from agent.views.doctor_model import Examined, Finding, Severity
 from collectors.model.kubelet import KubeletCheckpoints
 from collectors.model.kubelet_config import ConfigSource, KubeletConfig
@@ -77,10 +78,17 @@ def _made(start: Start) -> Iterator[Objection]:
 
 
 def _states(start: Start, *, whole: bool) -> Iterator[Finding]:
-    """Where only policies are known (`whole` is False), whether the files have them; else whether they fit."""
-    for found in (*cpu_state_objections(start), *memory_state_objections(start)):
+    """Whether the files have the policies and fit. Where no source tells the reserve, the memory manager's file tells it
+    for itself; of reserved CPUs nothing is known then, and nothing said."""
+    for found in cpu_state_objections(start):
         if whole or found.check == "state-policy":
             yield _finding(found)
+    noted = start.checkpoints.memory
+    if not whole and noted is not None:
+        settings = replace(start.settings, reserved_memory=reserve_noted(noted))
+        start = replace(start, settings=settings)
+    for found in memory_state_objections(start):
+        yield _finding(found)
 
 
 def _finding(found: Objection) -> Finding:

@@ -96,6 +96,16 @@ def test_a_memory_state_of_a_machine_with_other_memory_is_an_error() -> None:
     assert finding.evidence[-1].startswith("its log says: ... [memorymanager] the expected machine state")
 
 
+@pytest.mark.parametrize(("memory", "expected"), [(64 * GIB, []), (64 * GIB - 2 * MIB, ["memory-state"])])
+def test_where_nobody_tells_the_reserve_the_memory_state_tells_it_for_itself(
+    memory: int, expected: list[str]
+) -> None:
+    unknown = KubeletConfig(
+        source=ConfigSource.CHECKPOINTS, cpu_manager_policy="static", memory_manager_policy="Static"
+    )
+    assert errors(machine(unknown, memory=book(memory=memory))) == expected
+
+
 @pytest.mark.parametrize(
     ("fields", "check"),
     [
