@@ -49,6 +49,13 @@ def test_among_single_nodes_the_one_that_leaves_the_machine_most_even_wins() -> 
     assert taken(FOUR_NODES, "1-15", 2) == "4-5"
 
 
+def test_a_node_that_leaves_all_nodes_equal_ends_the_search() -> None:
+    three_and_twos = irregular(
+        *((cpu, cpu, int(cpu >= 3), 0 if cpu < 3 else (cpu - 1) // 2) for cpu in range(9))
+    )
+    assert taken(three_and_twos, "0-8", 1) == "0"
+
+
 def test_with_align_by_socket_two_nodes_of_one_socket_win_over_a_more_even_choice() -> None:
     free = "0-2,4-6,8-11,12-15"
     assert taken(FOUR_NODES, free, 6) == "8-10,12-14"
