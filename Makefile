@@ -82,6 +82,10 @@ fuzz: $(READY) ## 20,000 mutated machines with a fresh seed (ARGS="--trees 1000 
 oracle: $(READY) ## Compare 20,000 random scenarios with the kubelet's own code (ARGS="--seed random --only cpu"; needs Go)
 	@$(BIN)/python -m tests.oracle $(ARGS)
 
+.PHONY: oracle-long
+oracle-long: $(READY) ## The same with 300,000 scenarios, then 20,000 with each older kubelet down to 1.31 (hours)
+	@$(BIN)/python -m tests.oracle --long --seed random $(ARGS)
+
 .PHONY: bench
 bench: $(READY) ## Measure: survey, start, memory (docs/performance.md has the figures)
 	@$(BIN)/pytest -q -m bench tests/bench --benchmark-columns=median,min,max,rounds --benchmark-sort=name

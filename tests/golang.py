@@ -57,17 +57,20 @@ def go_build(package: str, output: Path, *options: str, sources: Path, mod: str 
 
 def module_folder(module: str, version: str) -> Path:
     """Where Go keeps a module, which is fetched where it is not there yet. Raises GoUnavailableError."""
+    return Path(json.loads(_go_mod_of(module, "mod", "download", "-json", f"{module}@{version}"))["Dir"])
+
+
+def module_versions(module: str) -> list[str]:
+    """The versions that are published, oldest first. Raises GoUnavailableError."""
+    return _go_mod_of(module, "list", "-m", "-versions", module).split()[1:]
+
+
+def _go_mod_of(module: str, *words: str) -> str:
     # Outside of any module, so that no go.mod limits what may be asked for.
-    fetched = subprocess.run(
-        [_provide_go(), "mod", "download", "-json", f"{module}@{version}"],
-        cwd="/",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if fetched.returncode != 0:
-        raise GoUnavailableError(f"{module} {version}: {(fetched.stdout + fetched.stderr).strip()[-800:]}")
-    return Path(json.loads(fetched.stdout)["Dir"])
+    asked = subprocess.run([_provide_go(), *words], cwd="/", capture_output=True, text=True, check=False)
+    if asked.returncode != 0:
+        raise GoUnavailableError(f"{module}: {(asked.stdout + asked.stderr).strip()[-800:]}")
+    return asked.stdout
 
 
 def digest_of(folder: Path) -> str:

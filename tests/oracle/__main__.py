@@ -8,7 +8,7 @@ import multiprocessing
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,22 +23,43 @@ from tests.oracle.show import difference_lines, scenario_lines, tally_lines
 
 SHOWN = 5
 """Differences that are printed in full"""
+SHARE = 200
+"""Scenarios that one process examines in a row"""
+PROGRESS = 25
+"""After so many shares a line says how far it is"""
+LONG, LONG_OF_OLDER = 300_000, 20_000
 
 
 def main() -> int:
     """Exit status 0: no difference; 1: differences, printed; 2: the oracle could not be built."""
     arguments = _parser().parse_args()
+    if arguments.seed == "random":
+        arguments.seed = secrets.token_hex(4)
     try:
-        program = arguments.program or provide_oracle(arguments.version)
+        if arguments.long:
+            return max(_compare(*each) for each in _long_runs(arguments))
+        oracle = _oracle(arguments)
+        if arguments.scenario:
+            return _explain(oracle, arguments)
+        if arguments.raw:
+            return _print_raw(oracle, arguments)
+        return _compare(oracle, arguments)
     except GoUnavailableError as error:
         print(error, file=sys.stderr)
         return 2
-    oracle = Oracle(program=program, version=arguments.version)
-    if arguments.scenario:
-        return _explain(oracle, arguments)
-    if arguments.raw:
-        return _print_raw(oracle, arguments)
-    return _compare(oracle, arguments)
+
+
+def _oracle(arguments: argparse.Namespace) -> Oracle:
+    program = arguments.program or provide_oracle(arguments.version)
+    return Oracle(program=program, version=arguments.version)
+
+
+def _long_runs(arguments: argparse.Namespace) -> Iterator[tuple[Oracle, argparse.Namespace]]:
+    """The present version at length, then each older one, newest first."""
+    for version in (PRESENT, *sorted(OLDER, reverse=True)):
+        scenarios = LONG if version == PRESENT else LONG_OF_OLDER
+        run = argparse.Namespace(**{**vars(arguments), "version": version, "scenarios": scenarios})
+        yield _oracle(run), run
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,6 +85,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="1.N",
         help=f"minor version of Kubernetes, from {min(OLDER)[0]}.{min(OLDER)[1]} on",
     )
+    parser.add_argument(
+        "--long",
+        action="store_true",
+        help=f"{LONG} scenarios, then {LONG_OF_OLDER} with every older version",
+    )
     parser.add_argument("--raw", action="store_true", help="print scenarios and answers as JSON lines")
     parser.add_argument("--program", type=Path, help="an oracle that is built already")
     return parser
@@ -77,8 +103,8 @@ def _version(text: str) -> tuple[int, int]:
     return version
 
 
-def _scenarios(arguments: argparse.Namespace, *, start: int = 0, stride: int = 1) -> Iterator[Scenario]:
-    for number in range(start, arguments.scenarios, stride):
+def _scenarios(arguments: argparse.Namespace, numbers: Iterable[int]) -> Iterator[Scenario]:
+    for number in numbers:
         yield random_scenario(
             arguments.seed,
             arguments.first + number,
@@ -89,15 +115,16 @@ def _scenarios(arguments: argparse.Namespace, *, start: int = 0, stride: int = 1
 
 
 def _compare(oracle: Oracle, arguments: argparse.Namespace) -> int:
-    if arguments.seed == "random":
-        arguments.seed = secrets.token_hex(4)
     print(f"Kubernetes {'.'.join(map(str, oracle.version))}, seed {arguments.seed}", flush=True)
     began = time.monotonic()
+    total = arguments.scenarios
+    shares = [(oracle, arguments, range(at, min(at + SHARE, total))) for at in range(0, total, SHARE)]
+    tally = Tally()
     with multiprocessing.Pool(arguments.processes) as pool:
-        shares = [(oracle, arguments, share) for share in range(arguments.processes)]
-        tally = Tally()
-        for part in pool.starmap(_share, shares, chunksize=1):
+        for done, part in enumerate(pool.imap_unordered(_share, shares), 1):
             tally.add(part)
+            if done % PROGRESS == 0:
+                print(f"  {tally.scenarios}, {len(tally.differences)} differ", file=sys.stderr, flush=True)
     print("\n".join(tally_lines(tally, time.monotonic() - began)))
     for found in tally.differences[:SHOWN]:
         print("\n".join(difference_lines(found)))
@@ -106,14 +133,15 @@ def _compare(oracle: Oracle, arguments: argparse.Namespace) -> int:
     return 1 if tally.differences else 0
 
 
-def _share(oracle: Oracle, arguments: argparse.Namespace, share: int) -> Tally:
-    return oracle.examine(_scenarios(arguments, start=share, stride=arguments.processes))
+def _share(share: tuple[Oracle, argparse.Namespace, range]) -> Tally:
+    oracle, arguments, numbers = share
+    return oracle.examine(_scenarios(arguments, numbers))
 
 
 def _explain(oracle: Oracle, arguments: argparse.Namespace) -> int:
     seed, _, number = arguments.scenario.rpartition("/")
-    arguments.seed, arguments.first, arguments.scenarios = seed, int(number), 1
-    scenario = replace(next(_scenarios(arguments)), verbose=True)
+    arguments.seed = seed
+    scenario = replace(next(_scenarios(arguments, [int(number)])), verbose=True)
     ((_, answer),) = ask(oracle.program, [scenario])
     print("\n".join(scenario_lines(scenario, answer.get("steps", ()))))
     if "error" in answer:
@@ -124,7 +152,7 @@ def _explain(oracle: Oracle, arguments: argparse.Namespace) -> int:
 
 
 def _print_raw(oracle: Oracle, arguments: argparse.Namespace) -> int:
-    for scenario, answer in ask(oracle.program, _scenarios(arguments)):
+    for scenario, answer in ask(oracle.program, _scenarios(arguments, range(arguments.scenarios))):
         print(json.dumps({"scenario": as_json(scenario), "answer": answer}))
     return 0
 

@@ -131,5 +131,6 @@ def _changed(random: Random, plugin: PluginSpec, *, ill: float = 0.3) -> PluginS
         plugin,
         devices=devices,
         preferred=tuple(random.sample(ids, random.randint(0, len(ids)))) if random.random() < 0.3 else None,
+        preferred_error="no idea" if random.random() < 0.03 else "",
         allocate_error="no more of these today" if random.random() < 0.03 else "",
     )

@@ -94,7 +94,7 @@ def _reserved_cpus(random: Random, machine: MachineSpec) -> tuple[int, ...]:
 def _reserved_memory(
     random: Random, machine: MachineSpec
 ) -> tuple[tuple[int, tuple[tuple[str, int], ...]], ...]:
-    """On one node or spread; now and then some hugepages too."""
+    """On one node or spread; now and then some hugepages too, or more memory than hugepages leave."""
     candidates = [node for node in machine.nodes if node.memory > 900 * MIB]
     if not candidates:
         candidates = list(machine.nodes)
@@ -102,6 +102,9 @@ def _reserved_memory(
     reserved = []
     for node in sorted(chosen, key=lambda each: each.id):
         amounts = [("memory", random.choice((100, 128, 200, 333)) * MIB)]
+        pages_bytes = sum(size * 1024 * pages for size, pages in node.hugepages)
+        if pages_bytes and random.random() < 0.06:
+            amounts = [("memory", node.memory - pages_bytes + random.randint(1, 400) * MIB)]
         for size, pages in node.hugepages:
             if pages > 1 and random.random() < 0.1:
                 amounts.append((page_resource(size), size * 1024 * random.randint(1, max(1, pages // 4))))

@@ -196,9 +196,13 @@ class Ours:
 def _answers(plugin: PluginSpec, *, there: bool) -> DevicePlugin:
     if not there:
         return DevicePlugin(resource=plugin.resource)
-    error = plugin.allocate_error
     return DevicePlugin(
         resource=plugin.resource,
         preference=plugin.preferred,
-        allocate_error=f"{GRPC}{error}" if error else None,
+        preference_error=_as_grpc(plugin.preferred_error),
+        allocate_error=_as_grpc(plugin.allocate_error),
     )
+
+
+def _as_grpc(error: str) -> str | None:
+    return f"{GRPC}{error}" if error else None

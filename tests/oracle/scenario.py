@@ -103,6 +103,8 @@ class PluginSpec:
     devices: tuple[DeviceSpec, ...]
     preferred: tuple[str, ...] | None = None
     """GetPreferredAllocation as an order of ids; None: it has no such call"""
+    preferred_error: str = ""
+    """What it fails GetPreferredAllocation with; empty: it does not"""
     allocate_error: str = ""
     """What it fails Allocate with; empty: it does not"""
 
@@ -219,6 +221,7 @@ def _plugin(plugin: PluginSpec) -> Object:
             for device in plugin.devices
         ],
         "preferred": plugin.preferred,
+        "preferredError": plugin.preferred_error,
         "allocateError": plugin.allocate_error,
     }
 

@@ -27,6 +27,9 @@ func (p inProcess) GetDevicePluginOptions(context.Context, *pluginapi.Empty, ...
 }
 
 func (p inProcess) GetPreferredAllocation(_ context.Context, request *pluginapi.PreferredAllocationRequest, _ ...grpc.CallOption) (*pluginapi.PreferredAllocationResponse, error) {
+	if p.plugin.PreferredError != "" {
+		return nil, status.Error(codes.Unknown, p.plugin.PreferredError)
+	}
 	response := &pluginapi.PreferredAllocationResponse{}
 	for _, wish := range request.ContainerRequests {
 		ids := slices.Clone(wish.MustIncludeDeviceIDs)

@@ -76,6 +76,8 @@ type plugin struct {
 	Devices  []device `json:"devices"`
 	// Preferred is its answer to GetPreferredAllocation, as far as those devices are available; absent: it has no such call.
 	Preferred []string `json:"preferred"`
+	// PreferredError is what it answers to GetPreferredAllocation with instead; empty: it answers.
+	PreferredError string `json:"preferredError"`
 	// AllocateError is what it answers to Allocate with; empty: it succeeds.
 	AllocateError string `json:"allocateError"`
 }
