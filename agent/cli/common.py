@@ -19,6 +19,7 @@ examples:
   numascope show                         this machine as a tree
   numascope topo                         how near GPUs, network interfaces and disks are to each other
   numascope doctor                       what keeps alignment from working here
+  numascope explain train-0 -n ml        why the kubelet refused that pod
   numascope agent                        serve /metrics and JSON on 127.0.0.1
   numascope capture -o machine.tar.xz    this machine in one file, for a bug report
   numascope --host machine.tar.xz show   a captured machine instead of this one
