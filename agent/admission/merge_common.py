@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
 from agent.admission.closeness import Closeness
 from agent.admission.fitness import Fitness, sizes_by_fitness
@@ -39,8 +38,8 @@ def common_set(resources: Sequence[Resource], fitness: Fitness) -> Mask | None:
     for size in sizes_by_fitness(fitness.nodes.bit_count(), wanted):
         found = (
             mask
-            for combination in _combinations(choices, size)
-            if (mask := _reachable(combination, size, fitness)) is not None
+            for outer, undecided in _combinations(choices, fitness.nodes, size)
+            if (mask := _reachable(outer, undecided, size, fitness)) is not None
         )
         best = min(found, key=lambda mask: fitness.other_key(mask, wanted), default=None)
         if best is not None:
@@ -48,15 +47,22 @@ def common_set(resources: Sequence[Resource], fitness: Fitness) -> Mask | None:
     return None
 
 
-def _combinations(choices: Sequence[Sequence[_Choice]], size: int) -> Iterator[tuple[_Choice, ...]]:
-    """Ways to choose from every resource; sets that are named by several are taken once, too small ones not at all."""
-    wide = [[each for each in of if each.nodes.bit_count() >= size] for of in choices]
-    seen: set[frozenset[_Choice]] = set()
-    for combination in product(*wide):
-        once = frozenset(combination)
-        if once not in seen:
-            seen.add(once)
-            yield tuple(dict.fromkeys(combination))
+def _combinations(
+    choices: Sequence[Sequence[_Choice]], nodes: Mask, size: int
+) -> Iterator[tuple[Mask, tuple[_Choice, ...]]]:
+    """Ways to choose from every resource, as what their nodes have in common, at least so many, and what is still open.
+
+    Two resources that have the same rule can have different hints by it, so each counts.
+    """
+    ways: dict[tuple[Mask, tuple[_Choice, ...]], None] = {(nodes, ()): None}
+    for of in choices:
+        ways = {
+            (common & each.nodes, undecided if each.exact else (*undecided, each)): None
+            for common, undecided in ways
+            for each in of
+            if (common & each.nodes).bit_count() >= size
+        }
+    yield from ways
 
 
 def _choices(resource: Resource, nodes: Mask) -> list[_Choice]:
@@ -79,15 +85,11 @@ def _smallest_hint(resource: Resource) -> int:
     return min(sizes, default=0)
 
 
-def _reachable(combination: Sequence[_Choice], size: int, fitness: Fitness) -> Mask | None:
-    """The fittest set of this size that hints chosen in these ways can have in common."""
-    outer = fitness.nodes
-    for choice in combination:
-        outer &= choice.nodes
+def _reachable(outer: Mask, choices: Sequence[_Choice], size: int, fitness: Fitness) -> Mask | None:
+    """The fittest set of this size within the outer one that hints chosen in these ways can have in common."""
     best: Mask | None = None
     bound = Closeness(fitness)
-    open_choices = [choice for choice in combination if not choice.exact]
-    for mask in _Search(open_choices, outer, size, bound).sets():
+    for mask in _Search(choices, outer, size, bound).sets():
         best = mask
         if not bound.closer_than(mask):
             break

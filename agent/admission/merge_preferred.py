@@ -99,20 +99,21 @@ def _in_groups(together: HintRule, rules: Sequence[HintRule], size: int) -> Iter
     if size < together.least:
         return
     grouped = [rule for rule in rules if rule.preferred_size != size]
-    for chosen in product(*(combinations(rule.groups, rule.preferred_groups or 0) for rule in grouped)):
+    places = (combinations(range(len(rule.groups)), rule.preferred_groups or 0) for rule in grouped)
+    for chosen in product(*places):
         rest = together
-        for rule, groups in zip(grouped, chosen, strict=True):
-            rest = _within(rest, rule.groups, groups)
+        for rule, here in zip(grouped, chosen, strict=True):
+            rest = _within(rest, rule.groups, here)
         yield rest
 
 
-def _within(together: HintRule, groups: Sequence[Mask], chosen: Sequence[Mask]) -> HintRule:
+def _within(together: HintRule, groups: Sequence[Mask], chosen: Sequence[int]) -> HintRule:
     """Only sets with nodes of each chosen group and of no other one."""
     banned = 0
-    for group in groups:
-        if group not in chosen:
+    for place, group in enumerate(groups):
+        if place not in chosen:
             banned |= group
-    touched = tuple(Enough(amounts=((group, 1),), need=1) for group in chosen)
+    touched = tuple(Enough(amounts=((groups[place], 1),), need=1) for place in chosen)
     return replace(together, nodes=together.nodes & ~banned, enough=(*together.enough, *touched))
 
 

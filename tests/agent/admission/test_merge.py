@@ -6,13 +6,13 @@ import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agent.admission.hint_rules import mask_of
 from agent.admission.merge import merge
 from agent.admission.model import Enough, Hint, HintRule, Hints, Machine, Settings
-from tests.agent.admission.walking import EndedError, walk
+from tests.agent.admission.walking import EndedError, combinations, walk
 
 POLICIES = ["best-effort", "restricted", "single-numa-node"]
 
@@ -154,6 +154,7 @@ def cases(draw: st.DrawFn, *, sparse: bool = False) -> tuple[list[Hints], Machin
     providers = draw(
         st.lists(st.dictionaries(st.sampled_from("abc"), each, max_size=2), min_size=1, max_size=3)
     )
+    assume(combinations(providers) < 3_000)
     options = Settings(
         topology_policy=draw(st.sampled_from(POLICIES)), prefer_closest_numa_nodes=draw(st.booleans())
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from math import prod
 
 from agent.admission.hint_rules import listed, mask_of
 from agent.admission.model import Hint, HintRule, Hints, Machine, Settings
@@ -36,6 +37,11 @@ def walk(providers: Sequence[Hints], machine: Machine, settings: Settings) -> tu
     if policy == "single-numa-node" and best.nodes == nodes:
         best = Hint(None, best.preferred)
     return best, policy == "best-effort" or best.preferred
+
+
+def combinations(providers: Sequence[Hints]) -> int:
+    """How many there are to walk."""
+    return prod(len(each) for hints in providers for each in _lists(hints))
 
 
 def _lists(hints: Hints) -> list[list[Hint]]:
