@@ -36,12 +36,12 @@ def largest_of(node: NodeUnderRules, kind: Kind) -> Largest:
         return decision.outcome is Outcome.ADMITTED
 
     islands = ISLANDS_TRIED if node.settings.topology_policy == "best-effort" else 0
-    steps = _largest(kind, fits, islands)
+    steps = largest_steps(kind, fits, islands=islands)
     amounts = kind.amounts(steps) if steps else {}
     return Largest(kind=kind.name, amounts=tuple(sorted(amounts.items())))
 
 
-def _largest(kind: Kind, fits: Fits, islands: int) -> int:
+def largest_steps(kind: Kind, fits: Fits, *, islands: int) -> int:
     """The most steps that fit; 0 where not even one does. `islands`: how many sizes to try between ends that do not."""
     for low, high in _pieces(kind):
         if fits(high):

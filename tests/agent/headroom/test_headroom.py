@@ -11,10 +11,10 @@ from agent.admission.admit import NodeUnderRules, admit
 from agent.admission.model import Books, Outcome
 from agent.headroom.derive import derive_headroom
 from agent.headroom.free import NodeFree, free_by_node, with_settled_books
-from agent.headroom.kinds import cpus_at_once, kinds_of, page_bytes, pod_asking
+from agent.headroom.kinds import Kind, cpus_at_once, kinds_of, page_bytes, pod_asking
 from agent.headroom.model import Headroom, Stranded
 from agent.headroom.one_node import only_on
-from agent.headroom.search import largest_of
+from agent.headroom.search import largest_of, largest_steps
 from agent.prediction.node import node_of
 from collectors.model import Observed, Snapshot
 from collectors.model.kubelet import DeviceAllocation
@@ -219,6 +219,27 @@ def test_the_search_finds_what_trying_every_size_finds(number: int) -> None:
         tried = largest_by_trying(view, here)
         searched = {kind.name: dict(largest_of(view, kind).amounts) for kind in kinds_of(view, here)}
         assert {name: searched[name] for name in tried} == tried
+
+
+def kind_of(most: int, *edges: int) -> Kind:
+    return Kind(name="cpu", most=most, amounts=lambda steps: {"cpu": steps}, edges=edges)
+
+
+@pytest.mark.parametrize(("islands", "found"), [(64, 13), (4, 13), (0, 0)])
+def test_an_island_between_ends_that_do_not_fit_is_found_by_trying(islands: int, found: int) -> None:
+    assert largest_steps(kind_of(20), lambda steps: steps in (11, 12, 13), islands=islands) == found
+
+
+def test_of_many_pieces_the_smallest_eight_and_the_largest_are_tried() -> None:
+    tried: list[int] = []
+
+    def fits(steps: int) -> bool:
+        tried.append(steps)
+        return False
+
+    assert largest_steps(kind_of(100, *range(5, 100, 5)), fits, islands=0) == 0
+    assert tried[:2] == [100, 96]
+    assert max(tried[2:]) == 40
 
 
 @pytest.mark.parametrize("number", range(24, 36))
