@@ -35,6 +35,7 @@ check: $(READY) ## What CI runs: format, lint, types, import contracts, tests wi
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy image/rootfs.py
 	$(BIN)/lint-imports
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(ARGS)
@@ -95,9 +96,16 @@ bench: $(READY) ## Measure: survey, start, memory (docs/performance.md has the f
 proto: $(READY) ## Compile collectors/kubelet/wire/*.proto; the Python that comes out is checked in
 	@$(BIN)/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. collectors/kubelet/wire/*.proto
 
+IMAGE ?= numascope:dev
+
+.PHONY: image
+image: ## Build the image, with docker or buildah (IMAGE=registry.example.com/numascope:0.1.0 ARGS="--build-arg BASE=…")
+	@image/build.sh $(IMAGE) $(ARGS)
+
 .PHONY: lock
 lock: ## Resolve the dependencies anew into requirements/ (needs uv: pip install uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/runtime.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements/build.in -o requirements/build.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml requirements/build.in --group dev -o requirements/dev.txt
 
 .PHONY: clean
