@@ -13,12 +13,12 @@ from typing import Any
 from agent.admission.versions import NEWEST, Version
 from agent.kubelet_config.amounts import MEMORY_AVAILABLE, MemoryReserve, format_amount, memory_reserve
 from agent.kubelet_config.fitting import Option, Policies, fit_options
-from agent.kubelet_config.merge_cost import SLOW, merge_costs
+from agent.kubelet_config.merge_cost import slow_merge
 from agent.kubelet_config.model import MAX_NUMA_ID, Hardware, UnfitError
 from agent.kubelet_config.reserve_cpus import choose_cpus
 from agent.kubelet_config.reserve_memory import MIB, share_memory
 from agent.kubelet_config.versions import CPU_MANAGER, TOPOLOGY_MANAGER
-from agent.placement.model import CPU, MEMORY
+from agent.placement.model import MEMORY
 from collectors.kubelet.configuration import API_GROUP, KIND
 from collectors.model.kubelet_config import KubeletConfig
 from collectors.parse import format_id_list
@@ -105,7 +105,7 @@ def _check_ids(hardware: Hardware, policies: Policies) -> None:
 
 _POLICIES = {
     "none": "The topology manager is off: nothing is aligned.",
-    "best-effort": "Aligned where that can be; no pod is refused.",
+    "best-effort": "Aligned where that can be; no pod is refused for it.",
     "restricted": "A pod that would lie on more NUMA nodes than it needs is refused.",
     "single-numa-node": "A pod that does not fit one NUMA node is refused.",
 }
@@ -127,14 +127,12 @@ def _topology(hardware: Hardware, policies: Policies) -> Iterator[Entry]:
 
 def _slow(hardware: Hardware, policies: Policies) -> Iterator[str]:
     """A word of warning where the kubelet takes long over a pod with CPUs, memory and a device."""
-    nodes = len(hardware.machine.numa_nodes)
-    cpus = ((CPU, len(hardware.cpu_nodes)),) if policies.cpu == "static" else ()
-    memory = ((MEMORY, nodes),) if policies.memory == "Static" else ()
-    costs = merge_costs(policies.topology, (*cpus, *memory, ("a device", nodes)))
-    if costs and costs[-1].permutations >= SLOW:
+    static = policies.cpu == "static", policies.memory == "Static"
+    cost = slow_merge(hardware, policies.topology, cpus=static[0], memory=static[1])
+    if cost is not None:
         yield (
-            f"The kubelet tries {costs[-1].permutations:,} combinations for a container that asks for "
-            f"{' and '.join(costs[-1].resources)}: {costs[-1].duration}."
+            f"The kubelet tries {cost.permutations:,} combinations for a container that asks for "
+            f"{' and '.join(cost.resources)}: {cost.duration}."
         )
 
 

@@ -12,6 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 
+from agent.kubelet_config.model import Hardware
+from agent.placement.model import CPU, MEMORY
+
 SECONDS_EACH = 1.5e-7
 """For one combination, as it was measured on a real kubelet"""
 SLOW = 5_000_000
@@ -58,3 +61,22 @@ def merge_costs(policy: str, nodes_by_resource: Iterable[tuple[str, int]]) -> tu
         tried = sum(sets) if policy == "single-numa-node" else prod(sets)
         costs.append(MergeCost(resources=tuple(names), permutations=tried))
     return tuple(costs)
+
+
+def slow_merge(hardware: Hardware, topology: str, *, cpus: bool, memory: bool) -> MergeCost | None:
+    """The cost of a container that asks for CPUs, memory and a device, where somebody notices it.
+
+    Args:
+        hardware: the machine.
+        topology: the topology manager's policy.
+        cpus: whether the CPU manager gives CPUs from NUMA nodes.
+        memory: whether the memory manager does.
+    """
+    nodes = len(hardware.machine.numa_nodes)
+    resources = (
+        *(((CPU, len(hardware.cpu_nodes)),) if cpus else ()),
+        *(((MEMORY, nodes),) if memory else ()),
+        ("a device", nodes),
+    )
+    costs = merge_costs(topology, resources)
+    return costs[-1] if costs and costs[-1].permutations >= SLOW else None

@@ -14,6 +14,7 @@ from agent.kubelet_config.managers import (
     online_objections,
     topology_objections,
 )
+from agent.kubelet_config.merge_cost import slow_merge
 from agent.kubelet_config.model import CPU_STATE, MAX_NUMA_ID, MEMORY_STATE, Caution, Loss, Objection, Start
 from agent.kubelet_config.options import on
 from agent.kubelet_config.state_cpus import cpu_state_objections
@@ -112,6 +113,25 @@ def cautions(start: Start) -> Iterator[Caution]:
         )
     if config.memory_manager_policy == "Static":
         yield from _wrapped(start)
+    yield from _slow(start)
+
+
+def _slow(start: Start) -> Iterator[Caution]:
+    config, nodes = start.config, len(start.hardware.machine.numa_nodes)
+    cost = slow_merge(
+        start.hardware,
+        config.topology_manager_policy or "none",
+        cpus=config.cpu_manager_policy == "static",
+        memory=config.memory_manager_policy == "Static",
+    )
+    if cost is not None:
+        yield Caution(
+            check="hint-merge",
+            what=f"with {nodes} NUMA nodes the kubelet takes {cost.duration} for a container with "
+            f"{', '.join(cost.resources)}, and admits no other pod meanwhile",
+            evidence=(f"{cost.permutations:,} combinations of sets of NUMA nodes",),
+            way_out="topologyManagerPolicy: single-numa-node or none, or fewer NUMA nodes by firmware settings",
+        )
 
 
 def _wrapped(start: Start) -> Iterator[Caution]:

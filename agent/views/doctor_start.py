@@ -25,8 +25,8 @@ from collectors.model.kubelet_config import ConfigSource, KubeletConfig
 _TELL_ALL = (ConfigSource.CONFIGZ, ConfigSource.FILE)
 """Sources that leave nothing out"""
 
-_SAID_ELSEWHERE = frozenset({"too-many-numa-nodes", "sparse-ids"})
-"""Checks of the kubelet that need no more than its policies"""
+_SAID_ELSEWHERE = frozenset({"too-many-numa-nodes", "sparse-ids", "hint-merge"})
+"""Checks of what the kubelet is and knows, which need no start"""
 
 
 def start_findings(examined: Examined) -> Iterator[Finding]:

@@ -147,6 +147,7 @@ def test_what_is_no_quantity_is_no_zero() -> None:
         (hardware(nodes=(0, 2)), {"topologyManagerPolicy": "restricted"}, "sparse-ids"),
         (hardware(nodes=(0, 64)), {}, "numa-ids-too-high"),
         (hardware(memory=GIB // 4), {}, "reserve-over-node"),
+        (hardware(nodes=range(8)), {"topologyManagerPolicy": "best-effort"}, "hint-merge"),
     ],
 )
 def test_what_harms_afterwards_is_a_caution(machine: Hardware, fields: dict[str, Any], expected: str) -> None:
