@@ -158,6 +158,16 @@ def _agrees(place: Place, options: KubeletOptions, check: str | None) -> dict[st
     return verdict
 
 
+@pytest.mark.parametrize("share", ["3%", "7.3%"])
+def test_a_share_of_the_memory_comes_to_the_byte_that_the_kubelet_counts(place: Place, share: str) -> None:
+    place.be(TWO_SOCKETS)
+    thresholds = {"memory.available": share}
+    verdict = place.preflight(KubeletOptions(extra={"evictionHard": thresholds}))
+    total = verdict["objections"][0]["evidence"][0].rpartition("= ")[2]
+    reserved = [{"numaNode": 0, "limits": {"memory": total}}]
+    _agrees(place, KubeletOptions(extra={"evictionHard": thresholds, "reservedMemory": reserved}), None)
+
+
 # Over the state files of a kubelet that had pods
 
 
