@@ -123,7 +123,7 @@ _HEADROOM = """\
 | `assumed` | list of string | What stands in for settings that nobody tells |
 | `inferred` | list of string | What was concluded about who holds what, without the kubelet's state files |
 | `unknown` | list of string | What is not known, and may make a figure wrong |
-| `largest` | list of `kind` and `pod` | The largest Guaranteed pod of each kind that the kubelet would admit: `cpu`, `cpu+memory` in proportion, `memory`, `hugepages-*`, a device's resource, `cpu with RESOURCE`; `pod` is what it asks for, amount by resource, or null where not even the smallest fits |
+| `largest` | list of `kind`, `pod`, `beyond` | The largest Guaranteed pod of each kind that the kubelet would admit: `cpu`, `cpu+memory` in proportion, `memory`, `hugepages-*`, a device's resource, `cpu with RESOURCE`; `pod` is what it asks for, amount by resource, or null where not even the smallest fits; `beyond` the reason with which the next size is refused |
 | `numa_nodes` | list of `id`, `free`, `largest`, `stranded` | `free` is amount by resource; `largest` as above, of pods that lie on this NUMA node alone; `stranded` a list of `resource`, `amount` and `lack`: what of `free` cannot be had here in one pod, for lack of `cpu`, `whole cores`, `memory`, `group` (the node gives memory only together with others), `node` (other pods have asked for so much of the whole node) or `unknown` |
 | `fragmentation` | by resource: `free`, `largest`, `in_one_piece` | What is free, the most of it that one pod can have from one NUMA node, and the second by the first (null where nothing is free) |
 

@@ -17,6 +17,9 @@ class Largest:
     amounts: Amounts = ()
     """What that pod asks for: CPUs, bytes, devices; empty where not even the smallest fits"""
 
+    beyond: str | None = None
+    """status.reason with which the kubelet refuses the next size; None where it has no word for it"""
+
     def of(self, resource: str) -> int:
         """How much of a resource it asks for."""
         return dict(self.amounts).get(resource, 0)

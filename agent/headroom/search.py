@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from agent.admission.admit import NodeUnderRules, admit
-from agent.admission.model import Outcome
+from agent.admission.model import Decision, Outcome
 from agent.headroom.kinds import Kind, pod_asking
 from agent.headroom.model import Largest
 
@@ -31,14 +31,17 @@ Fits = Callable[[int], bool]
 def largest_of(node: NodeUnderRules, kind: Kind) -> Largest:
     """The largest pod of that kind that fits on the node as it is."""
 
+    def decide(steps: int) -> Decision:
+        return admit(node, pod_asking(kind.amounts(steps)))[0]
+
     def fits(steps: int) -> bool:
-        decision, _ = admit(node, pod_asking(kind.amounts(steps)))
-        return decision.outcome is Outcome.ADMITTED
+        return decide(steps).outcome is Outcome.ADMITTED
 
     islands = ISLANDS_TRIED if node.settings.topology_policy == "best-effort" else 0
     steps = largest_steps(kind, fits, islands=islands)
     amounts = kind.amounts(steps) if steps else {}
-    return Largest(kind=kind.name, amounts=tuple(sorted(amounts.items())))
+    beyond = decide(steps + 1).reason
+    return Largest(kind=kind.name, amounts=tuple(sorted(amounts.items())), beyond=beyond)
 
 
 def largest_steps(kind: Kind, fits: Fits, *, islands: int) -> int:

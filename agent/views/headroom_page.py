@@ -73,7 +73,7 @@ def headroom_page(headroom: Headroom, known: KnownNode, *, source: str) -> Page:
 
 
 def _plain_largest(largest: Iterable[Largest]) -> list[dict[str, Any]]:
-    return [{"kind": each.kind, "pod": dict(each.amounts) or None} for each in largest]
+    return [{"kind": each.kind, "pod": dict(each.amounts) or None, "beyond": each.beyond} for each in largest]
 
 
 def _rounded(piece: Fragmentation) -> float | None:

@@ -61,6 +61,13 @@ def test_an_empty_node_gives_all_but_what_is_reserved() -> None:
     assert largest(headroom, f"cpu with {GPU}", 0) == {"cpu": 7, "memory": MIB, GPU: 1}
 
 
+def test_the_reason_why_no_larger_one_fits_is_the_kubelets() -> None:
+    headroom = headroom_of(node(topology_manager_policy="best-effort"))
+    beyond = {each.kind: each.beyond for each in headroom.largest}
+    assert (beyond["cpu"], beyond["memory"]) == ("UnexpectedAdmissionError", "UnexpectedAdmissionError")
+    assert headroom.numa_nodes[0].largest[0].beyond == "TopologyAffinityError"
+
+
 def test_cpus_and_memory_grow_in_the_machines_proportion() -> None:
     headroom = headroom_of(node(holds("p", "8-13")))
     pod = largest(headroom, "cpu+memory", 1)
