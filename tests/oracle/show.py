@@ -80,7 +80,14 @@ def _plugin(plugin: PluginSpec) -> str:
         for each in plugin.devices
     )
     prefers = "" if plugin.preferred is None else f"; prefers {' '.join(plugin.preferred) or 'nothing'}"
-    fails = f"; Allocate fails: {plugin.allocate_error}" if plugin.allocate_error else ""
+    fails = "".join(
+        f"; {call} fails: {error}"
+        for call, error in (
+            ("GetPreferredAllocation", plugin.preferred_error),
+            ("Allocate", plugin.allocate_error),
+        )
+        if error
+    )
     return f"{plugin.resource}: {devices}{prefers}{fails}"
 
 
