@@ -144,12 +144,11 @@ def _present(bed: Bed, names: Sequence[str]) -> list[str]:
 
 
 def _unsettled(bed: Bed) -> list[str]:
-    return [
-        each["metadata"]["name"] for each in bed.api.get("/api/v1/pods")["items"] if not _is_settled(each)
-    ]
+    return [each["metadata"]["name"] for each in bed.api.get("/api/v1/pods")["items"] if not is_settled(each)]
 
 
-def _is_settled(body: Object) -> bool:
+def is_settled(body: Object) -> bool:
+    """Whether a pod runs, has ended, or waits for an init container that runs for long."""
     phase, spec, status = body["status"]["phase"], body["spec"], body["status"]
     if "deletionTimestamp" in body["metadata"]:
         return False
