@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _wish(options: argparse.Namespace, version: Version, present: KubeletConfig 
     from agent.kubelet_config.fitting import Policies  # noqa: PLC0415
 
     asked: str | None = options.options
-    names = None if asked is None else tuple(name for name in asked.split(",") if name and name != NO_OPTIONS)
+    names = None if asked is None else tuple(_names(asked))
     return Wish(
         policies=Policies(
             topology=options.policy,
@@ -157,6 +158,13 @@ def _wish(options: argparse.Namespace, version: Version, present: KubeletConfig 
         version=version,
         present=present,
     )
+
+
+def _names(asked: str) -> Iterator[str]:
+    """Names of options; `NAME=true`, as they stand in a configuration, is taken too."""
+    for name in asked.split(","):
+        if name not in ("", NO_OPTIONS):
+            yield name.removesuffix("=true")
 
 
 def _amount(text: str | None) -> int | None:

@@ -205,7 +205,7 @@ def _memory(hardware: Hardware, wish: Wish) -> Iterator[Entry]:
     reserve, why = _reserve(hardware, wish)
     total = format_amount(reserve.total)
     yield _amount("systemReserved", MEMORY, reserve.system, (why,))
-    yield _amount("kubeReserved", MEMORY, reserve.kube)
+    yield _amount("kubeReserved", MEMORY, reserve.kube, ("Counts together with the one above.",))
     yield _amount("evictionHard", MEMORY_AVAILABLE, reserve.eviction, ("Counts as reserved too.",))
     if static:
         yield Entry(

@@ -72,7 +72,7 @@ def test_what_is_asked_for_is_in_it(server: str, capsys: pytest.CaptureFixture[s
     document = made(
         capsys,
         *("--policy", "restricted", "--scope", "pod", "--reserve-cpus", "4", "--reserve-memory", "3Gi"),
-        *("--options", "align-by-socket,strict-cpu-reservation", "--host", server),
+        *("--options", "align-by-socket=true,strict-cpu-reservation", "--host", server),
     )
     assert document["topologyManagerScope"] == "pod"
     assert document["reservedSystemCPUs"] == "0,4,8,12"
