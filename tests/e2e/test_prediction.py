@@ -110,7 +110,7 @@ def test_every_pod_meets_the_fate_that_was_predicted_before_it_was_bound(
         known = node_under_rules(world)
         decision = predicted(known, body)
         world.bed.create_pod(body)
-        found = wait_for_fate(world.bed, body)
+        found = wait_for_fate(world.bed, body["metadata"]["name"])
         admitted += decision.outcome is Outcome.ADMITTED
         wrong += differences(world.bed, body, decision, found, cpus=setting.state_visible)
     assert wrong == []
@@ -126,18 +126,20 @@ def test_the_largest_pod_of_the_headroom_fits_and_one_more_cpu_does_not(
     known = node_under_rules(world)
     headroom = derive_headroom(known.node)
     for kind in ("cpu", "cpu+memory"):
-        largest = next(each for each in headroom.largest if each.kind == kind)
-        step = 1
-        for number, cpus in enumerate((largest.of("cpu") + step, largest.of("cpu"))):
-            asked = {**dict(largest.amounts), "cpu": cpus}
-            body = pod(
-                f"largest-{number}",
-                container(limits={"cpu": asked["cpu"], **{k: v for k, v in asked.items() if k != "cpu"}}),
-            )
-            world.bed.create_pod(body)
-            found = wait_for_fate(world.bed, body)
-            assert (found["status"]["phase"] != "Failed") == bool(number), (kind, asked, found["status"])
-        delete_pods(world.bed, "largest-0", "largest-1")
+        fits = dict(next(each for each in headroom.largest if each.kind == kind).amounts)
+        memory = fits["memory"] if kind == "cpu" else fits["memory"] * (fits["cpu"] + 1) // fits["cpu"]
+        assert phase_of(world.bed, cpu=fits["cpu"] + 1, memory=memory) == "Failed", (kind, fits)
+        assert phase_of(world.bed, **fits) == "Running", (kind, fits)
+
+
+def phase_of(bed: Bed, **limits: int) -> str:
+    """What becomes of a pod of one container that asks for this. It is gone afterwards."""
+    bed.create_pod(pod("largest", container(limits=limits)))
+    try:
+        phase: str = wait_for_fate(bed, "largest")["status"]["phase"]
+        return phase
+    finally:
+        delete_pods(bed, "largest")
 
 
 def filling(setting: Setting) -> list[Object]:
@@ -195,9 +197,8 @@ def predicted(known: KnownNode, body: Object) -> Decision:
 # What the kubelet did
 
 
-def wait_for_fate(bed: Bed, body: Object) -> Object:
+def wait_for_fate(bed: Bed, name: str) -> Object:
     """The pod, once the kubelet has settled on it."""
-    name = body["metadata"]["name"]
     wait_until(
         lambda: is_settled(bed.pod(name)),
         what=f"the fate of {name}",
