@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,7 @@ from agent.headroom.derive import derive_headroom
 from agent.prediction.node import KnownNode, node_of
 from agent.prediction.predict import predict
 from agent.sources.snapshot_form import parse_snapshot
+from agent.views.headroom_page import plain_headroom
 from agent.workloads.manifest import parse_manifest
 from collectors.hostfs import DirectoryFS
 from collectors.kubelet.checkpoints import read_checkpoints
@@ -47,6 +50,8 @@ SEED = os.environ.get("E2E_SEED", "e2e")
 """Another one makes other pods"""
 
 SECONDS = 30.0
+
+NUMASCOPE = str(Path(sys.executable).with_name("numascope"))
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -125,21 +130,44 @@ def test_the_largest_pod_of_the_headroom_fits_and_one_more_cpu_does_not(
     wait_until_settled(world.bed)
     known = node_under_rules(world)
     headroom = derive_headroom(known.node)
+    assert world.agent is not None
+    status, text = world.agent.get("/api/v1/headroom")
+    assert (status, json.loads(text)["largest"]) == (
+        200,
+        plain_headroom(headroom, known, source="")["largest"],
+    )
     for kind in ("cpu", "cpu+memory"):
         fits = dict(next(each for each in headroom.largest if each.kind == kind).amounts)
         memory = fits["memory"] if kind == "cpu" else fits["memory"] * (fits["cpu"] + 1) // fits["cpu"]
-        assert phase_of(world.bed, cpu=fits["cpu"] + 1, memory=memory) == "Failed", (kind, fits)
-        assert phase_of(world.bed, **fits) == "Running", (kind, fits)
+        larger = pod("larger", container(limits={"cpu": fits["cpu"] + 1, "memory": memory}))
+        assert (predicted_by_command(world.agent.url, larger), phase_of(world.bed, larger)) == (1, "Failed")
+        largest = pod("largest", container(limits=fits))
+        assert (predicted_by_command(world.agent.url, largest), phase_of(world.bed, largest)) == (
+            0,
+            "Running",
+        )
 
 
-def phase_of(bed: Bed, **limits: int) -> str:
-    """What becomes of a pod of one container that asks for this. It is gone afterwards."""
-    bed.create_pod(pod("largest", container(limits=limits)))
+def phase_of(bed: Bed, body: Object) -> str:
+    """What becomes of a pod. It is gone afterwards."""
+    name = body["metadata"]["name"]
+    bed.create_pod(body)
     try:
-        phase: str = wait_for_fate(bed, "largest")["status"]["phase"]
+        phase: str = wait_for_fate(bed, name)["status"]["phase"]
         return phase
     finally:
-        delete_pods(bed, "largest")
+        delete_pods(bed, name)
+
+
+def predicted_by_command(agent_url: str, body: Object) -> int:
+    """The exit status of `numascope predict`."""
+    return subprocess.run(
+        [NUMASCOPE, "predict", "-f", "-", "--agent", agent_url],
+        input=json.dumps(body).encode(),
+        stdout=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    ).returncode
 
 
 def filling(setting: Setting) -> list[Object]:
