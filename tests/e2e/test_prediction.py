@@ -32,7 +32,7 @@ from collectors.model.pod import REFUSED
 from collectors.reader import FactReader
 from tests.e2e.bed.api import Object
 from tests.e2e.bed.bed import Bed, start_bed
-from tests.e2e.bed.machines import SUB_NUMA, TWO_SOCKETS, make_machine
+from tests.e2e.bed.machines import MEMORY_ONLY, SPARSE, SUB_NUMA, TWO_SOCKETS, make_machine
 from tests.e2e.bed.options import KubeletOptions
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.bed.programs import Programs
@@ -88,7 +88,40 @@ SETTINGS = (
 )
 
 
-@pytest.fixture(params=SETTINGS, ids=lambda setting: setting.name)
+ALPHA = {"CPUManagerPolicyAlphaOptions": True}
+MORE = tuple(
+    Setting(name=name, spec=spec, options=options)
+    for name, spec, options in (
+        ("none", TWO_SOCKETS, KubeletOptions(topology_policy="none")),
+        ("restricted-four-nodes", SUB_NUMA, KubeletOptions(topology_policy="restricted")),
+        (
+            "by-socket-and-shared-out",
+            SUB_NUMA,
+            KubeletOptions(
+                topology_policy="restricted",
+                cpu_options={"align-by-socket": "true", "distribute-cpus-across-numa": "true"},
+                feature_gates=ALPHA,
+            ),
+        ),
+        (
+            "best-effort-pod-across-cores",
+            TWO_SOCKETS,
+            KubeletOptions(
+                topology_policy="best-effort",
+                topology_scope="pod",
+                cpu_options={"distribute-cpus-across-cores": "true", "strict-cpu-reservation": "true"},
+                feature_gates={**ALPHA, "PodLevelResourceManagers": True},
+            ),
+        ),
+        ("ids-with-gaps", SPARSE, KubeletOptions(topology_policy="single-numa-node", topology_scope="pod")),
+        ("memory-alone", MEMORY_ONLY, KubeletOptions(topology_policy="restricted", topology_scope="pod")),
+        ("no-managers", TWO_SOCKETS, KubeletOptions(cpu_policy="none", memory_policy="None")),
+    )
+)
+"""With E2E_MORE set only"""
+
+
+@pytest.fixture(params=SETTINGS + MORE * ("E2E_MORE" in os.environ), ids=lambda setting: setting.name)
 def setting(request: pytest.FixtureRequest) -> Setting:
     found: Setting = request.param
     return found
