@@ -16,7 +16,7 @@ from tests.oracle.scenario import DeviceSpec, KubeletSpec, MachineSpec, PluginSp
 POD_LEVEL: Version = (1, 34)
 """From here on the API server takes resources of a pod as a whole by default"""
 RESOURCES = ("example.com/gpu", "example.com/nic", "example.org/fpga")
-EVENTS = {"admit": 60, "advance": 22, "remove": 13, "health": 2.5, "restart": 2.5}
+EVENTS = {"admit": 60, "advance": 22, "remove": 13, "health": 2.5, "unplug": 0.8, "restart": 2.5}
 """What happens, by weight. Every scenario begins with a pod."""
 
 
@@ -53,7 +53,7 @@ def random_scenario(
 def _steps(random: Random, fashion: Fashion, without: set[str], *, demanding: bool) -> Iterator[Step]:
     events = {event: weight for event, weight in EVENTS.items() if event not in without}
     if not fashion.plugins:
-        events.pop("health", None)
+        events = {event: weight for event, weight in events.items() if event not in ("health", "unplug")}
     pods = 0
     for position in range(random.randint(10, 20)):
         event = "admit" if position == 0 else random.choices(list(events), list(events.values()))[0]
@@ -65,6 +65,8 @@ def _steps(random: Random, fashion: Fashion, without: set[str], *, demanding: bo
             pods += 1
         elif event == "health":
             yield Step(op="health", plugin=_changed(random, random.choice(fashion.plugins)))
+        elif event == "unplug":
+            yield Step(op="unplug", plugin=random.choice(fashion.plugins))
         else:
             yield Step(
                 op=event,

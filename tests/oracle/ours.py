@@ -40,6 +40,8 @@ class Ours:
     labels: Labels
     taints: tuple[Taint, ...]
     plugins: dict[str, PluginSpec]
+    away: set[str] = field(default_factory=set)
+    """Resources whose plugin is gone; the kubelet still knows its devices, and takes all of them for ill"""
     running: set[tuple[str, str]] = field(default_factory=set)
     decisions: list[tuple[str, Decision]] = field(default_factory=list)
     """What the last step decided: (uid, decision)"""
@@ -74,9 +76,14 @@ class Ours:
             self._admit(pod_from_json(step.pod), wishes_of_spec(spec, metadata))
         elif step.op == "restart":
             self._restart(late=step.plugins_late)
+        elif step.op == "unplug":
+            assert step.plugin is not None
+            self.away.add(step.plugin.resource)
+            self.show_devices(there=True)
         elif step.op == "health":
             assert step.plugin is not None
             self.plugins[step.plugin.resource] = step.plugin
+            self.away.discard(step.plugin.resource)
             self.show_devices(there=True)
             self._write_devices()
         elif told.get("did") == "remove":
@@ -131,6 +138,7 @@ class Ours:
         """A kubelet that comes up over its checkpoints and admits its pods anew before it knows that these are all."""
         books = self.node.books
         self.node = self.node.with_books(restarted(books))
+        self.away.clear()
         self.show_devices(there=not late)
         for pod in books.pods:
             self._admit(self._with_states(pod), books.wishes[pod.uid])
@@ -168,7 +176,7 @@ class Ours:
                     device_id=device.id,
                     numa_nodes=None if device.nodes is None else frozenset(device.nodes),
                 ),
-                healthy=not device.unhealthy,
+                healthy=not device.unhealthy and plugin.resource not in self.away,
             )
             for plugin in plugins
             for device in plugin.devices
@@ -180,7 +188,9 @@ class Ours:
             plugins=tuple(_answers(plugin, there=there) for plugin in plugins),
         )
         healthy = {
-            plugin.resource: sum(not device.unhealthy for device in plugin.devices if there)
+            plugin.resource: sum(not device.unhealthy for device in plugin.devices)
+            if there and plugin.resource not in self.away
+            else 0
             for plugin in plugins
         }
         allocatable = tuple(sorted({**dict(self.allocatable), **healthy}.items()))

@@ -94,6 +94,8 @@ def _plugin(plugin: PluginSpec) -> str:
 def _step(step: Step) -> str:
     if step.pod is not None:
         return f"admit {_pod(step.pod)}"
+    if step.plugin is not None and step.op == "unplug":
+        return f"unplug {step.plugin.resource}"
     if step.plugin is not None:
         return f"health {_plugin(step.plugin)}"
     late = ", plugins come later" if step.plugins_late else ""

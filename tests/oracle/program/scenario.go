@@ -98,6 +98,7 @@ type device struct {
 //	remove   the pod ends
 //	restart  the kubelet restarts; PluginsLate: plugins come back only after the pods were admitted anew
 //	health   Plugin replaces the plugin of the same resource: its devices, their health, its answers
+//	unplug   the plugin of Plugin's resource is gone; health brings it back
 //	settle   the kubelet looks for pods that ended
 //
 // The pod of advance and remove is UID, or where there is none the Nth of the living (counted around), so that who makes

@@ -90,6 +90,9 @@ func (k *kubelet) do(s *step) (after *kubelet, told stepAnswer) {
 		after, told = k.restart(s)
 	case "health":
 		told = outcome(k.connect(s.Plugin))
+	case "unplug":
+		unregister(k.devices, inProcess{plugin: s.Plugin})
+		told.Outcome = done
 	case "settle":
 		told.Outcome = done
 	default:
