@@ -89,15 +89,14 @@ def _pods(picture: KubeletPicture, checkpoints: KubeletCheckpoints) -> Iterator[
     taken_up = [pod for pod in known if is_taken_up(pod)]
     yield from taken_up
     specs = {pod.uid for pod in known}
-    if picture.pods.facts is None:
-        for holder in live_holders(picture):
-            uid = holder.name
-            yield Pod(
-                namespace=holder.allocation.namespace, name=holder.allocation.name, uid=uid, phase="Running"
-            )
-    if checkpoints != KubeletCheckpoints():
-        for uid in sorted(live_uids(picture, live_holders(picture)) - specs):
-            yield Pod(namespace="", name=uid, uid=uid, phase="Running")
+    holders = live_holders(picture)
+    if None in (checkpoints.cpu, checkpoints.memory, checkpoints.devices):
+        yield from (_nameless(holder.name) for holder in holders if holder.spec is None)
+    yield from (_nameless(uid) for uid in sorted(live_uids(picture, holders) - specs))
+
+
+def _nameless(uid: str) -> Pod:
+    return Pod(namespace="", name=uid, uid=uid, phase="Running")
 
 
 def _with_cpus(books: Books, checkpoints: KubeletCheckpoints, untouched: Books) -> Books:

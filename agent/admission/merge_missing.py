@@ -33,10 +33,9 @@ class Missing:
 
     def can_leave_out(self, nodes: tuple[Mask, ...]) -> bool:
         """Whether these nodes can be left out, all but the last of which are known to be."""
-        if nodes not in self._arranged:
-            before = self._arranged[nodes[:-1]]
-            kept = None if before is None else next(iter(self._without(nodes[-1], before)), None)
-            self._arranged[nodes] = kept or self._arrange(nodes)
+        before = self._arranged[nodes[:-1]]
+        kept = None if before is None else next(iter(self._without(nodes[-1], before)), None)
+        self._arranged[nodes] = kept or self._arrange(nodes)
         return self._arranged[nodes] is not None
 
     def may_leave_out(self, nodes: tuple[Mask, ...], others: Sequence[int], more: int) -> bool:

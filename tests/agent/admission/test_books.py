@@ -14,6 +14,7 @@ from agent.admission.wishes import NodeObject
 from collectors.model import NumaKind, NumaNode, NumaTopology, Observed
 from collectors.model.kubelet import (
     Allocatable,
+    AssignedCpus,
     AssignedDevices,
     ContainerAllocation,
     CpuManagerState,
@@ -188,6 +189,33 @@ def test_a_listed_pod_without_a_spec_holds_what_it_is_listed_with() -> None:
     assert found.books.device_holders == {("team/a", "app"): (GPU,)}
     assert [pod.uid for pod in found.books.pods] == ["team/a"]
     assert settled(NODE.with_books(remove(found.books, "team/a"))).shared_cpus == {0, 1, 2, 3}
+
+
+def test_without_specs_the_pods_of_the_checkpoints_live_as_long_as_they_hold_cpus() -> None:
+    checkpoints = KubeletCheckpoints(
+        cpu=CpuManagerState(
+            policy="static",
+            shared_cpus=frozenset({0, 2, 3}),
+            containers=(AssignedCpus(pod_uid="uid-a", container="app", cpus=frozenset({1})),),
+        ),
+        memory=MemoryManagerState(policy="Static"),
+        devices=DeviceManagerState(),
+    )
+    listed = PodAllocation(namespace="team", name="a", containers=(APP,))
+    found = of(
+        KubeletPicture(
+            allocatable=Observed(facts=POOL), allocations=Observed(facts=(listed,)), checkpoints=checkpoints
+        )
+    )
+    assert [pod.uid for pod in found.books.pods] == ["uid-a"]
+    assert found.books.cpus == {("uid-a", "app"): {1}}
+
+
+def test_memory_on_a_node_that_is_not_there_is_taken_from_nobody() -> None:
+    stray = MemoryBlock(type="memory", size_bytes=GIB, numa_nodes=frozenset({7}))
+    listed = PodAllocation(namespace="team", name="a", containers=(replace(APP, memory=(stray,)),))
+    found = of(KubeletPicture(allocatable=Observed(facts=POOL), allocations=Observed(facts=(listed,))))
+    assert found.books.memory_nodes == NODE.books.memory_nodes
 
 
 def test_pod_level_memory_is_taken_once() -> None:
