@@ -198,14 +198,17 @@ def _grown(rule: HintRule, base: Mask) -> Mask | None:
         return None
     for node in reversed(nodes_of(rest)):
         rest &= ~(1 << node)
-        without = smallest(rest, missing)
-        if without is None or without > more:
+        if more and not _is_enough_with(rest, missing, more):
             base |= 1 << node
             more -= 1
             missing = _left(missing, 1 << node)
-            if more == 0:
-                break
     return base
+
+
+def _is_enough_with(nodes: Mask, conditions: Sequence[Enough], number: int) -> bool:
+    """Whether so many of these nodes can meet the conditions."""
+    size = smallest(nodes, conditions)
+    return size is not None and size <= number
 
 
 def _left(conditions: Sequence[Enough], mask: Mask) -> tuple[Enough, ...]:

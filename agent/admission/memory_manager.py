@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from agent.admission.hint_rules import nodes_of
 from agent.admission.memory_hints import (
@@ -139,11 +140,8 @@ class StaticMemory:
 
     def start(self, books: Books, pod: Pod, container: PodContainer) -> Books:
         """A container of the pod starts: what the ordinary init containers before it still hold goes back."""
-        for each in pod.containers:
-            if each.name == container.name or each.role is ContainerRole.APP:
-                break
-            if each.role is ContainerRole.INIT:
-                books = self._forget_container(books, (pod.uid, each.name))
+        for each in _init_containers_before(pod, container):
+            books = self._forget_container(books, (pod.uid, each.name))
         return books
 
     def forget(self, books: Books, living: frozenset[str]) -> Books:
@@ -230,13 +228,17 @@ def _shrunk(memory: Assigned, pod: Pod, container: PodContainer, blocks: Blocks)
     changed = dict(memory)
     for block in blocks:
         left = block.size_bytes
-        for each in pod.containers:
-            if each.name == container.name or each.role is ContainerRole.APP:
-                break
+        for each in _init_containers_before(pod, container):
             holder = pod.uid, each.name
-            if each.role is ContainerRole.INIT and holder in changed:
-                changed[holder], left = _struck_off(changed[holder], block, left)
+            if held := changed.get(holder):
+                changed[holder], left = _struck_off(held, block, left)
     return changed
+
+
+def _init_containers_before(pod: Pod, container: PodContainer) -> list[PodContainer]:
+    """The ordinary init containers that ran before this one."""
+    earlier = takewhile(lambda each: each.name != container.name, pod.containers)
+    return [each for each in earlier if each.role is ContainerRole.INIT]
 
 
 def _struck_off(held: Blocks, block: MemoryBlock, left: int) -> tuple[Blocks, int]:

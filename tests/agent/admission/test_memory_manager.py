@@ -244,6 +244,12 @@ def test_in_container_scope_its_containers_get_memory_for_themselves() -> None:
     assert WHOLE.hints(books, one, PodContainer(name="one", role=APP.role)) == {}
 
 
+def test_an_init_container_that_shares_leaves_nothing_behind() -> None:
+    one = pod(init("i", 0), container("own", 3), whole=9)
+    books = admitted(WHOLE, untouched(WHOLE), one, NODE_0)
+    assert books.memory == {("a", "own"): (block(3, 0),)}
+
+
 def test_a_restarted_kubelet_counts_a_pod_as_a_whole_again() -> None:
     one = pod(container("own", 3), whole=4)
     books = WHOLE.allocate_pod(untouched(WHOLE), one, NODE_0)
