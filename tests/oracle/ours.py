@@ -97,6 +97,7 @@ class Ours:
     def _follow(self, told: Object) -> None:
         """Where the kubelet had a choice among devices, ours is the one that it made."""
         devices = {(each.device.resource, each.device.device_id): each.device for each in self.books.devices}
+        held_then = told.get("given") or told.get("state", {}).get("devices", {})
         known = {
             (uid, name): tuple(
                 devices[resource, each]
@@ -104,7 +105,7 @@ class Ours:
                 for each in ids
                 if (resource, each) in devices
             )
-            for uid, containers in told.get("state", {}).get("devices", {}).items()
+            for uid, containers in held_then.items()
             for name, held in containers.items()
         }
         manager = Devices(self.node.machine, self.node.settings, known=known)

@@ -44,8 +44,10 @@ type stepAnswer struct {
 	// Permutations counts the combinations of hints in the largest merge of the step.
 	Permutations uint64 `json:"permutations,omitempty"`
 	// Pods tells what became of the pods that a restarted kubelet admitted anew, in that order.
-	Pods  []podAnswer `json:"pods,omitempty"`
-	State *state      `json:"state,omitempty"`
+	Pods []podAnswer `json:"pods,omitempty"`
+	// Given holds, where the managers then looked for pods that ended, what containers held of devices before.
+	Given map[string]map[string]map[string][]string `json:"given,omitempty"`
+	State *state                                    `json:"state,omitempty"`
 }
 
 type podAnswer struct {

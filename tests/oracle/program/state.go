@@ -17,10 +17,16 @@ func (k *kubelet) state() *state {
 		Memory:    map[string]map[string][]block{},
 		PodMemory: map[string][]block{},
 		Table:     map[int]nodeTable{},
-		Devices:   map[string]map[string]map[string][]string{},
+		Devices:   k.deviceState(),
 	}
 	k.cpuState(out)
 	k.memoryState(out)
+	return out
+}
+
+// deviceState is what containers hold of devices, also those of pods that were refused and not forgotten yet.
+func (k *kubelet) deviceState() map[string]map[string]map[string][]string {
+	out := map[string]map[string]map[string][]string{}
 	for _, pod := range k.seen {
 		for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 			for resource, devices := range k.devices.GetDevices(string(pod.UID), container.Name) {
@@ -29,7 +35,7 @@ func (k *kubelet) state() *state {
 					ids = append(ids, id)
 				}
 				slices.Sort(ids)
-				put(put(out.Devices, string(pod.UID)), container.Name)[resource] = ids
+				put(put(out, string(pod.UID)), container.Name)[resource] = ids
 			}
 		}
 	}

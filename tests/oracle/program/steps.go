@@ -99,6 +99,7 @@ func (k *kubelet) do(s *step) (after *kubelet, told stepAnswer) {
 		told = outcome(fmt.Errorf("no such step: %q", s.Op))
 	}
 	if k.scenario.Settle || s.Op == "settle" {
+		told.Given = after.deviceState()
 		after.settle()
 	}
 	return after, told
