@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tests.golang import (
@@ -34,6 +35,9 @@ STAGED = re.compile(r"^\s*(k8s\.io/[a-z0-9-]+) => \./staging/", re.MULTILINE)
 MISSING = re.compile(r"(?P<module>k8s\.io/[a-z0-9-]+)@v0\.\d+\.\d+: ")
 """How Go names one of them that it cannot get under that number"""
 
+KEPT_SECONDS = 3 * 24 * 3600
+"""How long what was built from other sources stays at the least: another run may be using it"""
+
 
 def provide_oracle(version: tuple[int, int] = PRESENT) -> Path:
     """The oracle of a version. Raises GoUnavailableError where it cannot be built: older ones need the Go module proxy."""
@@ -43,13 +47,19 @@ def provide_oracle(version: tuple[int, int] = PRESENT) -> Path:
     program = folder / "oracle"
     with locked(cache / f"{name}.lock"):
         if not program.exists():
-            for outdated in cache.glob(f"{name}-*"):
-                shutil.rmtree(outdated)
+            _drop_outdated(cache.glob(f"{name}-*"))
             if version == PRESENT:
                 go_build(".", program, sources=SOURCES)
             else:
                 _build_older(version, folder / "sources", program)
     return program
+
+
+def _drop_outdated(folders: Iterable[Path]) -> None:
+    """Of other sources, once nobody can be using them any more."""
+    for folder in folders:
+        if time.time() - folder.stat().st_mtime > KEPT_SECONDS:
+            shutil.rmtree(folder)
 
 
 def _build_older(version: tuple[int, int], sources: Path, program: Path) -> None:
