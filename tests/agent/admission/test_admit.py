@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import pytest
@@ -315,25 +314,3 @@ def test_what_a_plugin_refuses_is_said_in_its_words_and_leaves_nothing() -> None
     )
     assert decision.message == "Allocate failed due to rpc error: broken, which is unexpected"
     assert books.device_holders == {}
-
-
-def test_a_node_of_two_numa_nodes_answers_in_3_ms() -> None:
-    under = node(capacity=CAPACITY, gpus=16)
-    under = after(under, *(pod(f"p{each}", container(cpus=1, memory=1, gpus=1)) for each in range(8)))
-    asking = pod("a", container(cpus=2, memory=2, gpus=2))
-    times = []
-    for _ in range(20):
-        begin = time.process_time()
-        admit(under, asking)
-        times.append(1000 * (time.process_time() - begin))
-    assert admit(under, asking)[0].outcome is Outcome.ADMITTED
-    assert min(times) < 3
-
-
-@pytest.mark.parametrize("settings", [SINGLE, POD_SCOPE, NONE], ids=["container", "pod", "none"])
-def test_hugepages_that_a_node_does_not_know_end_the_kubelet(settings: Settings) -> None:
-    asks = (("cpu", 2000), ("hugepages-1Gi", GIB), ("memory", GIB))
-    huge = PodContainer(name="app", role=ContainerRole.APP, requests=asks, limits=asks)
-    decision, _ = admit(node(settings), pod("huge", huge))
-    assert decision.outcome is Outcome.PANIC
-    assert decision.message == "the kubelet ends with a panic: NUMA node 0 knows no hugepages-1Gi"

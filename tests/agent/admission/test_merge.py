@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import pytest
@@ -219,45 +218,3 @@ def test_searching_by_socket_gives_what_the_walk_gives(
     options = Settings(topology_policy="restricted", prefer_closest_numa_nodes=closest)
     result = merge(hints, machine=nodes, settings=options, listed_nodes=0)
     assert (result.hint, result.admitted) == walk(hints, nodes, options)
-
-
-# --- speed -----------------------------------------------------------------------------------------------------------
-
-
-def best_time(hints: list[Hints], nodes: Machine, policy: str, *, closest: bool = False) -> float:
-    """Milliseconds of the fastest of three."""
-    times = []
-    for _ in range(3):
-        start = time.process_time()
-        merged(hints, nodes, policy, closest=closest)
-        times.append(1000 * (time.process_time() - start))
-    return min(times)
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("closest", [False, True])
-def test_34_nodes_16_gpus_and_8_nics_are_merged_in_50_ms(policy: str, closest: bool) -> None:
-    every = range(34)
-    hints: list[Hints] = [
-        {
-            "gpu": rule(dict.fromkeys(range(2, 18), 1), 4, size=4),
-            "nic": rule(dict.fromkeys(range(0, 32, 4), 1), 2, size=2),
-        },
-        {"cpu": rule(dict.fromkeys(every, 8), 24, size=3)},
-        {
-            "memory": rule(dict.fromkeys(every, 16), 100, size=7),
-            "hugepages-2Mi": rule(dict.fromkeys(every, 4), 9, size=3),
-        },
-    ]
-    assert best_time(hints, machine(*every), policy, closest=closest) < 50
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-def test_two_nodes_are_merged_in_a_fraction_of_a_millisecond(policy: str) -> None:
-    both = {0: 4, 1: 4}
-    hints: list[Hints] = [
-        {"gpu": rule(both, 2), "nic": rule(both, 1)},
-        {"cpu": rule(both, 3)},
-        {"memory": rule(both, 4)},
-    ]
-    assert best_time(hints, machine(0, 1), policy) < 1
