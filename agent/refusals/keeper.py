@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Never
 
@@ -39,7 +39,7 @@ AGAIN_SECONDS = 60.0
 """Until the explanation of a workload that goes on being refused is made anew"""
 
 SETTLE_SECONDS = 0.5
-"""In which the kubelet has answered for pods that came just before"""
+"""In which the kubelet has told of pods that came just before, and answered for them"""
 
 FOREVER = 3600.0
 
@@ -66,8 +66,8 @@ class _Pending:
     """None where it had been refused before we looked"""
 
 
-Explain = Callable[[Pod, KubeletPicture, Circumstances, float], Awaitable[Explanation]]
-"""Works out an explanation from a picture as of that time."""
+Explain = Callable[[Pod, Sequence[KubeletPicture], Circumstances, float], Awaitable[Explanation]]
+"""Works out an explanation from pictures as of that time, of which the first that explains it counts."""
 
 Announce = Callable[[Pod, Story, Explanation], Awaitable[None]]
 """Tells the cluster."""
@@ -142,14 +142,14 @@ class RefusalKeeper:
         del self._pending[key]
         self._note_time(key)
         moment = pending.moment
-        picture = now if moment is None else as_of(moment, now)
+        pictures = (now,) if moment is None else as_of(moment, now)
         circumstances = Circumstances(
             before=None if moment is None else _before(moment.picture, pending.pod),
             hindsight=moment is None,
             kubelet_age=None if moment is None else moment.kubelet_age,
         )
         try:
-            explanation = await self._explain(pending.pod, picture, circumstances, pending.at)
+            explanation = await self._explain(pending.pod, pictures, circumstances, pending.at)
         except Exception:
             # Like a collector's: a defect in here must not take the agent along.
             log.exception("a refused pod could not be explained; this is a defect, please report it")
@@ -161,10 +161,11 @@ class RefusalKeeper:
                 await self._announce(pending.pod, story, explanation)
 
     async def _settle(self, pending: _Pending) -> None:
-        """Waits until the kubelet has answered for those who came just before, if there are such."""
-        if pending.moment is not None and pending.moment.in_flight:
+        """Waits until those who came just before are known."""
+        if pending.moment is not None:
             passed = self._clock.monotonic() - pending.seen_at
-            await self._clock.sleep(max(SETTLE_SECONDS - passed, 0.0))
+            if passed < SETTLE_SECONDS:
+                await self._clock.sleep(SETTLE_SECONDS - passed)
 
     def _note_time(self, key: StoryKey) -> None:
         self._explained_at[key] = self._clock.monotonic()
@@ -172,31 +173,38 @@ class RefusalKeeper:
             del self._explained_at[old]
 
 
-def as_of(moment: Moment, now: KubeletPicture) -> KubeletPicture:
-    """The picture of a moment, with what those hold who had come by then and were seen a little later."""
+def as_of(moment: Moment, now: KubeletPicture) -> tuple[KubeletPicture, ...]:
+    """What the node may have been like at that moment, the likeliest first.
+
+    The kubelet tells of a refusal at once, and of a pod that it has admitted just before perhaps a little later. So
+    besides what was known, with those of whom the kubelet had told but not yet answered, it may have been that with all
+    who have come since.
+    """
     before = moment.picture
     if before.allocations.facts is None:
-        return now
-    if not moment.in_flight:
-        return before
-    held = {(each.namespace, each.name): each for each in before.allocations.facts}
+        return (now,)
+    known = {(each.namespace, each.name) for each in before.allocations.facts}
+    since = {(each.namespace, each.name) for each in now.allocations.facts or ()} - known
+    likely = _with(before, now, moment.in_flight) if moment.in_flight else before
+    return (likely,) if since <= moment.in_flight else (likely, _with(before, now, moment.in_flight | since))
+
+
+def _with(before: KubeletPicture, now: KubeletPicture, names: frozenset[PodName]) -> KubeletPicture:
+    """A picture with what pods of these names hold by another one."""
+    held = {(each.namespace, each.name): each for each in before.allocations.facts or ()}
     for each in now.allocations.facts or ():
         name = (each.namespace, each.name)
-        if name in moment.in_flight:
+        if name in names:
             held[name] = each
     pods = {each.uid: each for each in before.pods.facts or ()}
     for pod in now.pods.facts or ():
-        if (pod.namespace, pod.name) in moment.in_flight:
+        if (pod.namespace, pod.name) in names:
             pods[pod.uid] = pod
+    in_order = tuple(sorted(pods.values(), key=lambda pod: (pod.namespace, pod.name, pod.uid)))
     return replace(
         before,
         allocations=replace(before.allocations, facts=tuple(held[name] for name in sorted(held))),
-        pods=replace(
-            before.pods,
-            facts=None
-            if before.pods.facts is None
-            else tuple(sorted(pods.values(), key=lambda pod: (pod.namespace, pod.name, pod.uid))),
-        ),
+        pods=replace(before.pods, facts=None if before.pods.facts is None else in_order),
         # The kubelet's files as they are now: who came since stands in them too, and is nobody to those who read them.
         checkpoints=now.checkpoints or before.checkpoints,
     )

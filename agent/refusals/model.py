@@ -112,6 +112,11 @@ class Explanation:
     hindsight: bool = False
     """Whether the state is one of later: the pod had been refused before anybody looked"""
 
+    @property
+    def explains(self) -> bool:
+        """Whether by this state the pod had to be refused, as far as that can be told."""
+        return self.replayed is not False and (self.state is None or bool(self.resources))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedPod:

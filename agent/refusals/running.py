@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Never, Protocol
 
@@ -101,23 +101,24 @@ class RunningRefusals:
         return self._kubelet.picture if known else None
 
     async def _explain(
-        self, pod: Pod, picture: KubeletPicture, circumstances: Circumstances, at: float
+        self, pod: Pod, pictures: Sequence[KubeletPicture], circumstances: Circumstances, at: float
     ) -> Explanation:
         """In a thread: one takes some 50 ms, on dozens of NUMA nodes some hundred."""
         circumstances = replace(circumstances, plugins_back=dict(self._kubelet.plugins_back))
-        return await asyncio.to_thread(self._explain_now, pod, picture, circumstances, at)
+        return await asyncio.to_thread(self._explain_now, pod, pictures, circumstances, at)
 
     def _explain_now(
-        self, pod: Pod, picture: KubeletPicture, circumstances: Circumstances, at: float
+        self, pod: Pod, pictures: Sequence[KubeletPicture], circumstances: Circumstances, at: float
     ) -> Explanation:
         # Imported in the thread that explains: the rules are as much code as all that counts and keeps.
         from agent.refusals.explain import explain  # noqa: PLC0415
         from agent.refusals.replay import replay_of  # noqa: PLC0415
 
         machine = self._machine() or NOTHING_SEEN
-        return explain(
-            pod,
-            replace(machine, kubelet=picture, taken_at=at),
-            circumstances=circumstances,
-            replay_of=replay_of,
-        )
+        tried = []
+        for picture in pictures:
+            snapshot = replace(machine, kubelet=picture, taken_at=at)
+            tried.append(explain(pod, snapshot, circumstances=circumstances, replay_of=replay_of))
+            if tried[-1].explains:
+                return tried[-1]
+        return tried[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -44,14 +44,14 @@ class Scene:
 
     Attributes:
         now: the picture of now; None while it is not whole.
-        explained: (pod, names of the pods in the picture, circumstances) of each explanation.
+        explained: (pod, names of the pods in each picture, circumstances) of each explanation.
         announced: pods about which the cluster was told.
     """
 
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.now: KubeletPicture | None = picture("web")
-        self.explained: list[tuple[str, list[str], Circumstances]] = []
+        self.explained: list[tuple[str, list[list[str]], Circumstances]] = []
         self.announced: list[str] = []
         self.broken = False
         self.keeper = RefusalKeeper(
@@ -62,11 +62,10 @@ class Scene:
         )
 
     async def _explain(
-        self, pod: Pod, before: KubeletPicture, circumstances: Circumstances, at: float
+        self, pod: Pod, pictures: Sequence[KubeletPicture], circumstances: Circumstances, at: float
     ) -> Explanation:
-        self.explained.append(
-            (pod.name, [each.name for each in before.allocations.facts or ()], circumstances)
-        )
+        held = [[each.name for each in before.allocations.facts or ()] for before in pictures]
+        self.explained.append((pod.name, held, circumstances))
         if self.broken:
             raise ValueError("a defect")
         return Explanation(
@@ -83,6 +82,10 @@ class Scene:
     ) -> None:
         moment = Moment(picture=self.now or KubeletPicture(), in_flight=in_flight)
         self.keeper.refused(pod, news=news, moment=moment)
+
+    async def settle(self) -> None:
+        """Lets the time pass in which those who came just before become known."""
+        await self.clock.advance(SETTLE_SECONDS)
 
     @property
     def names(self) -> list[str]:
@@ -110,10 +113,11 @@ async def test_a_refused_pod_is_counted_at_once_explained_soon_and_announced() -
     async with keeping() as scene:
         scene.refuse(refused("web-1"))
         assert scene.keeper.counts(()).refused == 1
-        assert scene.explained == []
         await settle()
+        assert scene.explained == []
+        await scene.settle()
         assert scene.names == scene.announced == ["web-1"]
-        assert scene.summary() == "at 0"
+        assert scene.summary() == f"at {-SETTLE_SECONDS:g}"
 
 
 @pytest.mark.asyncio
@@ -122,7 +126,8 @@ async def test_a_storm_of_one_workload_is_explained_once_a_minute() -> None:
         for number in range(300):
             scene.refuse(refused(f"web-{number}"))
             await scene.clock.advance(0.25)
-        assert scene.names == ["web-0", f"web-{int(AGAIN_SECONDS / 0.25)}"]
+        first_again = int((AGAIN_SECONDS + SETTLE_SECONDS) / 0.25)
+        assert scene.names == ["web-0", f"web-{first_again}"]
         assert scene.keeper.counts(()).refused == 300
 
 
@@ -130,9 +135,9 @@ async def test_a_storm_of_one_workload_is_explained_once_a_minute() -> None:
 async def test_another_cause_is_explained_at_once() -> None:
     async with keeping() as scene:
         scene.refuse(refused("web-1"))
-        await settle()
+        await scene.settle()
         scene.refuse(refused("web-2", reason="OutOfpods", message="?"))
-        await settle()
+        await scene.settle()
         assert scene.names == ["web-1", "web-2"]
 
 
@@ -141,7 +146,7 @@ async def test_many_workloads_are_explained_one_after_the_other() -> None:
     async with keeping() as scene:
         for number in range(BURST + 2):
             scene.refuse(refused(f"w-{number}", owner=f"w-{number}"))
-        await settle()
+        await scene.settle()
         assert len(scene.explained) == BURST
         await scene.clock.advance(2 * REFILL_SECONDS)
         assert len(scene.explained) == BURST + 2
@@ -160,23 +165,21 @@ async def test_what_waits_is_bounded_and_the_rest_has_its_turn_with_its_next_pod
 
 
 @pytest.mark.asyncio
-async def test_the_state_is_that_of_the_moment_not_of_later() -> None:
+async def test_the_likeliest_state_is_that_of_the_moment_and_another_that_with_all_who_came_since() -> None:
     async with keeping() as scene:
         scene.refuse(refused("web-1"))
         scene.now = picture("web", "later")
-        await settle()
-        assert scene.explained[0][1] == ["web"]
+        await scene.settle()
+        assert scene.explained[0][1] == [["web"], ["later", "web"]]
 
 
 @pytest.mark.asyncio
 async def test_pods_that_had_just_come_are_waited_for() -> None:
     async with keeping() as scene:
         scene.refuse(refused("web-1"), in_flight=frozenset({("default", "new")}))
-        await settle()
-        assert scene.explained == []
-        scene.now = picture("web", "new", "later")
-        await scene.clock.advance(SETTLE_SECONDS)
-        assert scene.explained[0][1] == ["new", "web"]
+        scene.now = picture("web", "new")
+        await scene.settle()
+        assert scene.explained[0][1] == [["new", "web"]]
 
 
 @pytest.mark.asyncio
@@ -184,7 +187,7 @@ async def test_a_pod_that_ran_before_is_known_to_have() -> None:
     async with keeping() as scene:
         again = replace(refused("web"), uid="uid-web")
         scene.refuse(again)
-        await settle()
+        await scene.settle()
         assert scene.explained[0][2].ran
 
 
@@ -208,12 +211,12 @@ async def test_a_defect_in_one_explanation_ends_nothing(caplog: pytest.LogCaptur
     async with keeping() as scene:
         scene.broken = True
         scene.refuse(refused("a", owner="a"))
-        await settle()
+        await scene.settle()
         scene.broken = False
         scene.refuse(refused("b", owner="b"))
-        await settle()
+        await scene.settle()
         scene.refuse(refused("a-2", owner="a"))
-        await settle()
+        await scene.settle()
         assert (scene.announced, scene.names) == (["b"], ["a", "b"])
     assert caplog.text.count("this is a defect") == 1
 
@@ -229,19 +232,20 @@ async def test_nothing_is_remembered_of_workloads_whose_story_is_forgotten() -> 
 
 def test_a_moment_without_an_answer_of_the_kubelet_is_seen_as_of_now() -> None:
     now = picture("web")
-    assert as_of(Moment(picture=KubeletPicture()), now) is now
+    assert as_of(Moment(picture=KubeletPicture()), now) == (now,)
 
 
-def test_where_nobody_had_just_come_a_moment_is_its_own_picture() -> None:
+def test_where_nobody_has_come_a_moment_is_its_own_picture() -> None:
     before = picture("web")
-    assert as_of(Moment(picture=before), picture()) is before
+    (found,) = as_of(Moment(picture=before), picture())
+    assert found is before
 
 
 def test_the_kubelets_files_are_taken_with_those_who_had_just_come() -> None:
     moment = Moment(picture=picture("web"), in_flight=frozenset({("default", "new")}))
     now = replace(picture("new"), checkpoints=KubeletCheckpoints())
-    found = as_of(moment, now)
+    (found,) = as_of(moment, now)
     assert [pod.name for pod in found.pods.facts or ()] == ["new", "web"]
     assert found.checkpoints == KubeletCheckpoints()
     blind = replace(moment, picture=replace(moment.picture, pods=Observed()))
-    assert as_of(blind, now).pods.facts is None
+    assert as_of(blind, now)[0].pods.facts is None
