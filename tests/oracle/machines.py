@@ -12,7 +12,7 @@ from tests.oracle.scenario import CpuSpec, MachineSpec, NodeSpec
 MIB = 1 << 20
 NODE_COUNTS = {1: 6, 2: 40, 3: 8, 4: 26, 5: 4, 6: 6, 8: 10, 9: 0.5, 10: 0.5, 12: 0.5}
 """Weights. From 9 on the kubelet wants max-allowable-numa-nodes, and its merge grows slow."""
-CORES_OF_NODE = {1: 6, 2: 20, 3: 10, 4: 25, 6: 12, 8: 18, 12: 5, 16: 3}
+CORES_OF_NODE = {1: 6, 2: 20, 3: 10, 4: 25, 6: 12, 8: 18, 12: 5, 16: 3, 24: 1, 32: 1}
 THREADS = {1: 35, 2: 60, 4: 5}
 
 
