@@ -7,9 +7,11 @@ with what their init containers hold. A refused pod is gone again when the next 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from agent.admission.admit import NodeUnderRules, admit, remove
 from agent.admission.model import Decision, Outcome
+from agent.admission.requirements import is_extended
 from agent.admission.wishes import Wishes
 from agent.headroom.free import free_by_node, with_settled_books
 from agent.prediction.model import Fate, Prediction
@@ -40,8 +42,8 @@ def _fates(node: NodeUnderRules, workload: Workload) -> Iterator[tuple[Fate, Nod
             node = node.with_books(books)
             yield Fate(pod=pod, decision=decision), node
             continue
-        refused = decision
         before = with_settled_books(node)
+        refused = decision = _with_chance(before, pod, workload.wishes, decision)
         node = node.with_books(remove(books, pod.uid))
         fate = Fate(
             pod=pod,
@@ -50,6 +52,30 @@ def _fates(node: NodeUnderRules, workload: Workload) -> Iterator[tuple[Fate, Nod
             lacks=tuple(_lacks(before, pod, workload.wishes, decision)),
         )
         yield fate, node
+
+
+def _with_chance(node: NodeUnderRules, pod: Pod, wishes: Wishes, decision: Decision) -> Decision:
+    """The decision with all that the kubelet could as well say: it takes a container's devices resource by resource, in an
+    order that is chance, and names the first of which it has not enough."""
+    stopped_at = next((each for each in pod.containers if each.name == decision.failed_container), None)
+    if stopped_at is None:
+        return decision
+    also = dict.fromkeys(decision.also)
+    devices = [name for name, _ in stopped_at.limits if is_extended(name)]
+    for resource in devices:
+        alone = pod
+        for other in devices:
+            if other != resource:
+                alone = asking_nothing_of(alone, other, container=stopped_at.name)
+        found, _ = admit(node, alone, wishes)
+        if (
+            found.failed_container == stopped_at.name
+            and found.reason is not None
+            and found.message is not None
+        ):
+            also[found.reason, found.message] = None
+    others = (pair for pair in also if pair != (decision.reason, decision.message))
+    return replace(decision, also=tuple(others))
 
 
 def _lacks(node: NodeUnderRules, pod: Pod, wishes: Wishes, decision: Decision) -> Iterator[str]:

@@ -176,7 +176,11 @@ def _refused(alike: Sequence[Fate]) -> Branch:
         titles.append(words(f" and {plural(len(alike) - 1, 'more like it', 'more like it')}"))
     titles.append(words(f": {_HAPPENS[decision.outcome]}"))
     if decision.reason:
-        titles.append(warn(f" {' or '.join((decision.reason, *(reason for reason, _ in decision.also)))}"))
+        titles.append(
+            warn(
+                f" {' or '.join(dict.fromkeys((decision.reason, *(reason for reason, _ in decision.also))))}"
+            )
+        )
     below = []
     if decision.message:
         below.append(Branch(line=(quiet("the kubelet would say: "), words(decision.message))))

@@ -151,7 +151,7 @@ def test_every_pod_meets_the_fate_that_was_predicted_before_it_was_bound(
         found = wait_for_fate(world.bed, body["metadata"]["name"])
         admitted += decision.outcome is Outcome.ADMITTED
         wrong += differences(world.bed, body, decision, found, cpus=setting.state_visible)
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
     assert PODS // 5 < admitted < PODS - PODS // 10, "pods of which all fit, or none, prove little"
 
 
@@ -218,6 +218,7 @@ def filling(setting: Setting) -> list[Object]:
 def node_under_rules(world: World) -> KnownNode:
     """The node as the agent knows it, once it knows of every pod what the kubelet does."""
     found: list[Snapshot] = []
+    behind = [""]
 
     def knows() -> bool:
         assert world.agent is not None
@@ -225,27 +226,35 @@ def node_under_rules(world: World) -> KnownNode:
         if status != 200:
             return False
         found[:] = [parse_snapshot(text)]
-        return _is_up_to_date(world.bed, found[0], state_visible=world.agent.state_visible)
+        behind[:] = [_behind(world.bed, found[0], state_visible=world.agent.state_visible)]
+        return not behind[0]
 
-    wait_until(knows, what="the agent to know all pods", seconds=SECONDS)
+    try:
+        wait_until(knows, what="the agent to know all pods", seconds=SECONDS)
+    except TimeoutError as error:
+        raise AssertionError(f"the agent does not know {behind[0]}") from error
     known = node_of(found[0])
     assert known.unknown == ()
     return known
 
 
-def _is_up_to_date(bed: Bed, snapshot: Snapshot, *, state_visible: bool) -> bool:
+def _behind(bed: Bed, snapshot: Snapshot, *, state_visible: bool) -> str:
+    """What the agent does not know yet; empty where it knows all."""
     picture = snapshot.kubelet
     if picture is None or picture.pods.facts is None or picture.allocations.facts is None:
-        return False
+        return "the kubelet"
     phases = {
         each["metadata"]["uid"]: each["status"]["phase"] for each in bed.api.get("/api/v1/pods")["items"]
     }
-    if {each.uid: each.phase for each in picture.pods.facts} != phases:
-        return False
+    known = {each.uid: each.phase for each in picture.pods.facts}
+    if known != phases:
+        return f"pods: it has {known}, the API server {phases}"
     if state_visible:
-        return picture.checkpoints == read_checkpoints(FactReader(DirectoryFS()), root=str(bed.kubelet_root))
+        written = read_checkpoints(FactReader(DirectoryFS()), root=str(bed.kubelet_root))
+        return "" if picture.checkpoints == written else f"{written}: it has {picture.checkpoints}"
     alive = {each.name for each in picture.pods.facts if not each.ended}
-    return {each.name for each in picture.allocations.facts} == alive
+    listed = {each.name for each in picture.allocations.facts}
+    return "" if listed == alive else f"{alive}: it lists {listed}"
 
 
 def predicted(known: KnownNode, body: Object) -> Decision:

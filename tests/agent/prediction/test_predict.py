@@ -11,7 +11,8 @@ from agent.prediction.node import node_of
 from agent.prediction.predict import predict
 from agent.workloads.manifest import parse_manifest
 from collectors.model import Snapshot
-from tests.agent.refusals.building import GPU, holds, node
+from tests.agent.placement.building import device
+from tests.agent.refusals.building import GPU, GPUS, holds, node
 
 EMPTY = node()
 
@@ -66,3 +67,24 @@ def test_a_later_container_that_fails_is_the_one_that_is_named() -> None:
 
 def test_all_fit_where_all_do() -> None:
     assert predicted(deployment("web", 2, cpu=1, memory="1Gi", gpu=2)).fits
+
+
+NIC = "example.com/nic"
+
+
+def test_of_several_devices_that_lack_any_may_be_the_one_that_the_kubelet_names() -> None:
+    nics = (device("nic0", 0, resource=NIC), device("nic1", 1, resource=NIC))
+    limits = {"cpu": "1", "memory": "1Gi", GPU: "5", NIC: "3"}
+    body = {
+        "kind": "Pod",
+        "metadata": {"name": "greedy"},
+        "spec": {"containers": [{"name": "app", "resources": {"limits": limits}}]},
+    }
+    on = node(devices=(*GPUS, *nics), topology_manager_policy="none")
+    decision = predicted(body, on=on).fates[0].decision
+    said = {decision.message, *(message for _, message in decision.also)}
+    assert len(said) == 2
+    assert {resource for resource in (GPU, NIC) if any(resource in (each or "") for each in said)} == {
+        GPU,
+        NIC,
+    }
