@@ -295,13 +295,16 @@ async def test_one_pod_that_is_asked_for_is_answered_with_the_story_that_it_is_i
 @pytest.mark.asyncio
 async def test_a_refused_pod_gets_one_event_for_its_workload_where_that_is_wanted(tmp_path: Path) -> None:
     kubelet, server = Kubelet(tmp_path), ApiServer()
-    async with server.running() as url, kubelet.running():
-        async with running(tmp_path, kubeconfig(tmp_path, url), explain_events="on") as run:
-            await run.spoke.wait()
-            for number in range(20):
-                kubelet.events.put_nowait(event(1, told_refused(f"web-{number}")))
-            await until(lambda: bool(server.events))
-            await until(lambda: run.get("/api/v1/refusals")[1]["counts"]["refused"] == 20)
+    async with (
+        server.running() as url,
+        kubelet.running(),
+        running(tmp_path, kubeconfig(tmp_path, url), explain_events="on") as run,
+    ):
+        await run.spoke.wait()
+        for number in range(20):
+            kubelet.events.put_nowait(event(1, told_refused(f"web-{number}")))
+        await until(lambda: bool(server.events))
+        await until(lambda: run.get("/api/v1/refusals")[1]["counts"]["refused"] == 20)
     (created,) = server.events
     assert created["regarding"]["name"] == "web-0"
     assert created["note"].startswith("container app wants 40 CPUs on one NUMA node")

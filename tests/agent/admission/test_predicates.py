@@ -103,7 +103,9 @@ def test_devices_that_are_taken_count_as_there_for_a_pod_that_has_some() -> None
 
 
 def test_taken_devices_are_forgotten_where_labels_alone_keep_a_pod_out() -> None:
-    asking = replace(with_requests((("example.com/gpu", 4),)), wishes=Wishes(node_selector=(("disk", "none"),)))
+    asking = replace(
+        with_requests((("example.com/gpu", 4),)), wishes=Wishes(node_selector=(("disk", "none"),))
+    )
 
     def first(version: tuple[int, int]) -> str:
         taken = {"example.com/gpu": 4}

@@ -129,7 +129,9 @@ async def test_without_the_right_to_patch_nodes_the_right_is_named(cluster: Fake
     refusal = error_from_status("peek", 403, {"message": 'cannot patch resource "nodes" in API group ""'})
     cluster.refusals["peek"] = deque([refusal] * 9)
     keeper = await publish(cluster, {"x/nodes": "2"})
-    assert keeper.status.error == "the right to patch nodes is missing; deploy/components/labels-apply gives it"
+    assert (
+        keeper.status.error == "the right to patch nodes is missing; deploy/components/labels-apply gives it"
+    )
 
 
 def test_a_feature_file_has_sorted_lines_and_is_written_only_when_it_changes(tmp_path: Path) -> None:
