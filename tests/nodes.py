@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from agent.admission.machine import derive_machine
-from agent.admission.memory_table import derive_table, take
+from agent.admission.memory.table import derive_table, take
 from agent.admission.settings import settings_of
 from collectors.kubelet.configuration import parse_configuration
 from collectors.kubelet.plain import format_answers

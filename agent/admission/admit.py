@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from agent.admission.managers import AllocationFailedError, Living, Managers
-from agent.admission.merge import merge
+from agent.admission.merging.merge import merge
 from agent.admission.model import (
     Books,
     ContainerDecision,
@@ -30,10 +30,10 @@ from agent.admission.model import (
     PanicError,
     Settings,
 )
-from agent.admission.predicates import Candidate, refusals
-from agent.admission.requirements import has_pod_level_resources
 from agent.admission.versions import POD_LEVEL_RESOURCE_MANAGERS
-from agent.admission.wishes import NodeObject, Wishes
+from agent.admission.whole_node.predicates import Candidate, refusals
+from agent.admission.whole_node.requirements import has_pod_level_resources
+from agent.admission.whole_node.wishes import NodeObject, Wishes
 from collectors.model.pod import Pod, PodContainer
 
 TOPOLOGY_AFFINITY = "TopologyAffinityError"

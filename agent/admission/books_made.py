@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from agent.admission.managers import Managers
-from agent.admission.memory_table import block_of, take
+from agent.admission.memory.table import block_of, take
 from agent.admission.model import Books, Holder, PluginDevice
 from agent.placement.holders import Holder as Listed
 from agent.placement.holders import live_holders

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from agent.admission.cpu_manager import NoCpus, StaticCpus
-from agent.admission.devices_hints import is_managed
-from agent.admission.devices_manager import Devices
-from agent.admission.memory_manager import StaticMemory
+from agent.admission.cpus.manager import NoCpus, StaticCpus
+from agent.admission.devices.hints import is_managed
+from agent.admission.devices.manager import Devices
+from agent.admission.memory.manager import StaticMemory
 from agent.admission.model import AllocationError, Books, Hint, Hints, Machine, PanicError, Provider, Settings
 from collectors.model.pod import Pod, PodContainer
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
-from agent.admission.wishes import Wishes
+from agent.admission.whole_node.wishes import Wishes
 from collectors.model.kubelet import DeviceAllocation, MemoryBlock, MemoryNode
 from collectors.model.pod import Amounts, Pod, PodContainer
 from collectors.parse import IdSet

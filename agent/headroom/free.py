@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.admission.admit import NodeUnderRules, settled
-from agent.admission.cpu_manager import StaticCpus
+from agent.admission.cpus.manager import StaticCpus
 from agent.admission.model import Books
-from agent.admission.requirements import pod_requests
+from agent.admission.whole_node.requirements import pod_requests
 from agent.placement.model import CPU
 from collectors.model.kubelet import DeviceAllocation
 from collectors.model.pod import Amounts

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.admission.admit import NodeUnderRules
-from agent.admission.cpu_topology import derive_topology
-from agent.admission.requirements import is_hugepages
+from agent.admission.cpus.topology import derive_topology
+from agent.admission.whole_node.requirements import is_hugepages
 from agent.headroom.free import cpus_of, free_cpus, free_devices, left_on_node
 from agent.placement.model import CPU, MEMORY
 from collectors.model.pod import Amounts, ContainerRole, Pod, PodContainer

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.admission.admit import NodeUnderRules
-from agent.admission.cpu_manager import StaticCpus
-from agent.admission.cpu_topology import derive_topology
+from agent.admission.cpus.manager import StaticCpus
+from agent.admission.cpus.topology import derive_topology
 from agent.admission.managers import Managers
 from agent.admission.model import Machine, Settings
 from agent.headroom.free import cpus_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.admission.cpu_manager import StaticCpus
+from agent.admission.cpus.manager import StaticCpus
 from agent.admission.versions import POD_LEVEL_RESOURCE_MANAGERS
 from agent.kubelet_config.drain import drain_steps
 from agent.kubelet_config.model import CPU_STATE, Objection, Start

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from agent.admission.memory_table import Nodes, derive_table, take
+from agent.admission.memory.table import Nodes, derive_table, take
 from agent.admission.versions import POD_LEVEL_RESOURCE_MANAGERS
 from agent.kubelet_config.amounts import format_amount
 from agent.kubelet_config.drain import drain_steps

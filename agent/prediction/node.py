@@ -9,9 +9,9 @@ from typing import Any
 from agent.admission.admit import NodeUnderRules
 from agent.admission.books import books_of
 from agent.admission.machine import machine_of
-from agent.admission.node_object import derive_node_object
 from agent.admission.settings import settings_of
 from agent.admission.versions import NEWEST, Version
+from agent.admission.whole_node.node_object import derive_node_object
 from agent.kubelet_config.versions import CPU_MANAGER, MAX_NODES, TOPOLOGY_MANAGER
 from collectors.errors import NumascopeError
 from collectors.model import Snapshot

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from agent.admission.admit import NodeUnderRules, admit, remove
 from agent.admission.model import Decision, Outcome
-from agent.admission.requirements import is_extended
-from agent.admission.wishes import Wishes
+from agent.admission.whole_node.requirements import is_extended
+from agent.admission.whole_node.wishes import Wishes
 from agent.headroom.free import free_by_node, with_settled_books
 from agent.prediction.model import Fate, Prediction
 from agent.refusals.wants import asking_nothing_of, requested_resources

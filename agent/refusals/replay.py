@@ -11,11 +11,11 @@ from typing import Self
 
 from agent.admission.admit import NodeUnderRules, admit
 from agent.admission.books import books_of
-from agent.admission.hint_rules import nodes_of
 from agent.admission.machine import machine_of
+from agent.admission.merging.rules import nodes_of
 from agent.admission.model import Decision, Outcome
-from agent.admission.node_object import derive_node_object
 from agent.admission.settings import settings_of
+from agent.admission.whole_node.node_object import derive_node_object
 from agent.refusals.state import without
 from collectors.model import Snapshot
 from collectors.model.pod import Pod

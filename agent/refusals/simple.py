@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from agent.admission.requirements import pod_requests
+from agent.admission.whole_node.requirements import pod_requests
 from agent.placement.model import CPU, HUGEPAGES, MEMORY
 from agent.refusals.classify import Cause, Verdict
 from agent.refusals.wants import requested_resources

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from agent.admission.requirements import GUARANTEED, pod_requests, qos_class
+from agent.admission.whole_node.requirements import GUARANTEED, pod_requests, qos_class
 from agent.placement.model import CPU, HUGEPAGES, MEMORY
 from agent.refusals.model import Want
 from collectors.model.pod import Amounts, Pod, PodContainer

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from agent.admission.hint_rules import nodes_of
+from agent.admission.merging.rules import nodes_of
 from agent.admission.model import ContainerDecision, Outcome
-from agent.admission.requirements import pod_requests
+from agent.admission.whole_node.requirements import pod_requests
 from agent.headroom.free import NodeFree
 from agent.placement.model import CPU
 from agent.prediction.model import Fate, Prediction

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from agent.admission.wishes import Wishes
+from agent.admission.whole_node.wishes import Wishes
 from collectors.model.pod import Pod
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.admission.wishes import AffinityTerm, HostPort, Requirement, Toleration, Wishes
+from agent.admission.whole_node.wishes import AffinityTerm, HostPort, Requirement, Toleration, Wishes
 from agent.workloads.values import amounts, flag, labels, number, part, strings, text
 from collectors.strictjson import JsonValue
 

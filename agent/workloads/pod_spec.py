@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from agent.admission.requirements import (
+from agent.admission.whole_node.requirements import (
     has_pod_level_resources,
     is_extended,
     is_hugepages,

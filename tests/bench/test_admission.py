@@ -8,13 +8,13 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from agent.admission.admit import NodeUnderRules, admit
-from agent.admission.hint_rules import mask_of
-from agent.admission.merge import merge
+from agent.admission.merging.merge import merge
+from agent.admission.merging.rules import mask_of
 from agent.admission.model import Enough, HintRule, Hints, Machine, Outcome, PluginDevice, Settings
-from agent.admission.wishes import NodeObject
+from agent.admission.whole_node.wishes import NodeObject
 from collectors.model.kubelet import DeviceAllocation
 from collectors.model.pod import Amounts, ContainerRole, Pod, PodContainer
-from tests.agent.admission.cpu_builders import machine
+from tests.agent.admission.cpus.builders import machine
 from tests.bench.test_speed import median_ms
 
 pytestmark = pytest.mark.bench

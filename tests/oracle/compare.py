@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from agent.admission.hint_rules import nodes_of
+from agent.admission.merging.rules import nodes_of
 from agent.admission.model import Books, Decision, Hint, Outcome
 from collectors.model.kubelet import MemoryBlock
 from collectors.parse import parse_id_list

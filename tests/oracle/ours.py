@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from agent.admission.admit import NodeUnderRules, admit, remove, restarted, settled, start
-from agent.admission.devices_manager import Devices
+from agent.admission.devices.manager import Devices
 from agent.admission.machine import derive_machine
 from agent.admission.model import (
     AllocationError,
@@ -17,7 +17,7 @@ from agent.admission.model import (
 )
 from agent.admission.settings import settings_of
 from agent.admission.versions import NEWEST, Version
-from agent.admission.wishes import Labels, NodeObject, Taint, Wishes
+from agent.admission.whole_node.wishes import Labels, NodeObject, Taint, Wishes
 from agent.sources.pod_json import pod_from_json
 from agent.workloads.node_wishes import wishes_of_spec
 from collectors.model.kubelet import DeviceAllocation

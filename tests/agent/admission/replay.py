@@ -13,7 +13,7 @@ from agent.admission.admit import NodeUnderRules, admit, start
 from agent.admission.machine import derive_machine
 from agent.admission.model import Books, Decision, DevicePlugin, Machine, Outcome, PluginDevice, Settings
 from agent.admission.settings import settings_of
-from agent.admission.wishes import NodeObject, Wishes
+from agent.admission.whole_node.wishes import NodeObject, Wishes
 from agent.sources.pod_json import pod_from_json
 from collectors.kubelet.configuration import parse_configz
 from collectors.model import Cache, CacheType, Cpu, CpuTopology, NumaNode, NumaTopology

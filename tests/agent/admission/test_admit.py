@@ -9,10 +9,10 @@ import pytest
 from agent.admission.admit import NodeUnderRules, admit, remove, restarted, settled, start
 from agent.admission.model import Decision, DevicePlugin, Hint, Outcome, PluginDevice, Settings
 from agent.admission.versions import gates_in_force
-from agent.admission.wishes import HostPort, NodeObject, Wishes
+from agent.admission.whole_node.wishes import HostPort, NodeObject, Wishes
 from collectors.model.kubelet import DeviceAllocation
 from collectors.model.pod import Amounts, ContainerRole, Pod, PodContainer
-from tests.agent.admission.cpu_builders import machine
+from tests.agent.admission.cpus.builders import machine
 
 GIB = 1 << 30
 GPU = "example.com/gpu"

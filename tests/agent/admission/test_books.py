@@ -9,8 +9,8 @@ import pytest
 from agent.admission.admit import NodeUnderRules, admit, remove, settled
 from agent.admission.books import KnownBooks, books_of
 from agent.admission.model import CpuPlace, Decision, Machine, Settings
-from agent.admission.node_object import derive_node_object
-from agent.admission.wishes import NodeObject
+from agent.admission.whole_node.node_object import derive_node_object
+from agent.admission.whole_node.wishes import NodeObject
 from collectors.model import NumaKind, NumaNode, NumaTopology, Observed
 from collectors.model.kubelet import (
     Allocatable,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import product
 from math import prod
 
-from agent.admission.hint_rules import listed, mask_of
+from agent.admission.merging.rules import listed, mask_of
 from agent.admission.model import Hint, HintRule, Hints, Machine, Settings
 
 

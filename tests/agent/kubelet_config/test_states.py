@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.admission.memory_table import derive_table, take
+from agent.admission.memory.table import derive_table, take
 from agent.kubelet_config.model import Hardware, Objection
 from agent.kubelet_config.preflight import judge
 from agent.kubelet_config.state_memory import memory_differences

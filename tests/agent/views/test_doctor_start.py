@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.admission.machine import derive_machine
-from agent.admission.memory_table import derive_table
+from agent.admission.memory.table import derive_table
 from agent.admission.settings import settings_of
 from agent.views.doctor import diagnose
 from agent.views.doctor_harm import ORDER

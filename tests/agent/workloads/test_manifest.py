@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.admission.wishes import AffinityTerm, HostPort, Requirement, Toleration
+from agent.admission.whole_node.wishes import AffinityTerm, HostPort, Requirement, Toleration
 from agent.workloads.errors import ManifestError
 from agent.workloads.manifest import parse_manifest
 from agent.workloads.model import Workload

@@ -1,0 +1,1 @@
+"""How the topology manager makes one hint of many."""
