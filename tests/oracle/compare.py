@@ -53,6 +53,8 @@ def compare_machine(told: Object, ours: Ours) -> Iterator[str]:
             "node": place.numa_node,
             "uncore": place.uncore_cache,
         }
+        if seen and theirs and "uncore" not in theirs:
+            del seen["uncore"]
         if seen != theirs:
             yield f"CPU {cpu}: the kubelet sees {theirs}, we {seen}"
 

@@ -91,5 +91,6 @@ type place struct {
 	Core   int `json:"core"`
 	Socket int `json:"socket"`
 	Node   int `json:"node"`
-	Uncore int `json:"uncore"`
+	// Uncore is absent where this version knows nothing of such caches.
+	Uncore *int `json:"uncore,omitempty"`
 }

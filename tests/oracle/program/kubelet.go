@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -98,13 +99,13 @@ func (k *kubelet) make() *startError {
 
 func (k *kubelet) start() *startError {
 	listed, running := k.containerMap()
-	if err := k.startCPUManager(listed.Clone()); err != nil {
+	if err := k.startCPUManager(maps.Clone(listed)); err != nil {
 		return &startError{"cpumanager", err.Error()}
 	}
-	if err := startMemoryManager(k.memory, k.activePods, k, listed.Clone()); err != nil {
+	if err := startMemoryManager(k.memory, k.activePods, k, maps.Clone(listed)); err != nil {
 		return &startError{"memorymanager", err.Error()}
 	}
-	if err := startDeviceManager(k.devices, k.activePods, k, listed.Clone(), running); err != nil {
+	if err := startDeviceManager(k.devices, k.activePods, k, maps.Clone(listed), running); err != nil {
 		return &startError{"devicemanager", err.Error()}
 	}
 	return nil

@@ -33,12 +33,13 @@ func places(info *MachineInfo) map[int]place {
 }
 
 // uncore is a field that 1.31 does not have.
-func uncore(details cputopology.CPUInfo) int {
+func uncore(details cputopology.CPUInfo) *int {
 	field := reflect.ValueOf(details).FieldByName("UncoreCacheID")
 	if !field.IsValid() {
-		return details.SocketID
+		return nil
 	}
-	return int(field.Int())
+	id := int(field.Int())
+	return &id
 }
 
 func newTopologyManager(info *MachineInfo, set *settings) (topologymanager.Manager, error) {
