@@ -15,7 +15,7 @@ from tests.oracle.scenario import Object, Scenario, Step
 
 LAST = ("stopped", "hung", "panicked", "exited")
 """Outcomes after which the oracle did no further step"""
-TRIES = 6
+TRIES = 24
 """How often the oracle is asked again before a difference counts: the kubelet may have chosen by chance"""
 
 
