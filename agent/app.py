@@ -113,6 +113,7 @@ class Agent:
                 else Alignments(
                     make_alignment(settings.cgroup_root, sys_root=settings.sys_root), clock=clock
                 ),
+                loopback_only=settings.api_access == "loopback",
             ),
             bound,
         )

@@ -179,6 +179,14 @@ class Settings:
         help="where to serve; [::1]:9787 for IPv6, :9787 for every address, port 0 for any free port",
         why="this machine only: what is served has no password",
     )
+    api_access: str = _setting(
+        "loopback",
+        one_of("loopback", "anyone"),
+        metavar="loopback|anyone",
+        help="who may read more than /metrics, /healthz and /readyz: this machine alone (in a pod: that pod), or "
+        "whoever reaches the address",
+        why="the rest tells which pod holds what, and what was refused",
+    )
     host: str | None = _setting(
         None,
         parse_text,

@@ -30,6 +30,11 @@ JSON = "application/json"
 YAML = "application/yaml"
 _YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
 
+ONLY_HERE = (
+    "only /metrics, /healthz and /readyz are served to other machines; ask over loopback (in a cluster: kubectl "
+    "port-forward, or kubectl exec), or start the agent with --api-access anyone"
+)
+
 GZIP_FROM_BYTES = 1_000
 """A smaller body fits into a packet as it is."""
 
@@ -44,6 +49,8 @@ class Query:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Any mapping that finds names in the case used here"""
     has_body: bool = False
+    local: bool = True
+    """Whether it comes from this machine itself, over loopback"""
 
     def header(self, name: str) -> str:
         """The header's value, `""` where it is absent."""
@@ -67,6 +74,8 @@ class Endpoint:
     path: str
     summary: str
     answer: Callable[[Query], Answer]
+    for_all: bool = False
+    """Whether it is answered from everywhere: it tells nothing about pods that a scrape would not"""
 
 
 class Published(Protocol):
@@ -103,9 +112,10 @@ class Endpoints:
         deadline: float,
         published: Published | None = None,
         alignments: Alignments | None = None,
+        loopback_only: bool = False,
     ) -> None:
         """Without `published` the machine is alone, and the NodeResourceTopology is what it would publish; without
-        `alignments` nothing is known of pods."""
+        `alignments` nothing is known of pods. With `loopback_only` other machines get metrics and health alone."""
         self._state = state
         self._clock = clock
         self._node_name = node_name
@@ -113,12 +123,13 @@ class Endpoints:
         self._deadline = deadline
         self._published = published
         self._alignments = alignments
+        self._loopback_only = loopback_only
         self._headrooms = Headrooms()
         self._exposition = Exposition(self._families)
         self._rendered: tuple[Snapshot, bytes, str] | None = None
         self.table = (
             Endpoint(path="/", summary="this list", answer=self._index),
-            Endpoint(path="/metrics", summary="metrics for Prometheus", answer=self._metrics),
+            Endpoint(path="/metrics", summary="metrics for Prometheus", answer=self._metrics, for_all=True),
             Endpoint(path="/api/v1/snapshot", summary="the machine as JSON", answer=self._snapshot),
             Endpoint(
                 path="/api/v1/nrt",
@@ -140,9 +151,12 @@ class Endpoints:
                 summary="pods that the kubelet refused, and why, as JSON (?namespace=NS&pod=NAME for one)",
                 answer=self._refusals,
             ),
-            Endpoint(path="/healthz", summary="whether the agent lives", answer=self._healthz),
+            Endpoint(path="/healthz", summary="whether the agent lives", answer=self._healthz, for_all=True),
             Endpoint(
-                path="/readyz", summary="whether what is served is fresh and complete", answer=self._readyz
+                path="/readyz",
+                summary="whether what is served is fresh and complete",
+                answer=self._readyz,
+                for_all=True,
             ),
         )
         self._by_path = {endpoint.path: endpoint for endpoint in self.table}
@@ -150,7 +164,12 @@ class Endpoints:
     async def prepare(self, query: Query) -> None:
         """Reads what the answer to a request needs beyond the current state; nothing for most of them."""
         snapshot = self._state().snapshot
-        if snapshot is None or query.method not in ("GET", "HEAD") or query.has_body:
+        if (
+            snapshot is None
+            or query.method not in ("GET", "HEAD")
+            or query.has_body
+            or self._is_closed_to(query)
+        ):
             return
         if query.path == "/api/v1/alignment" and self._alignments is not None:
             await self._alignments.refresh(snapshot)
@@ -159,6 +178,8 @@ class Endpoints:
 
     def answer(self, query: Query) -> Answer:
         """The answer to any request; errors are answers too."""
+        if self._is_closed_to(query):
+            return _error(ONLY_HERE, HTTPStatus.FORBIDDEN)
         endpoint = self._by_path.get(query.path)
         if endpoint is None:
             return _json(
@@ -171,6 +192,13 @@ class Endpoints:
         if query.has_body:
             return _error("no endpoint takes a body", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         return _compressed(endpoint.answer(query), query)
+
+    def _is_closed_to(self, query: Query) -> bool:
+        """Whether the one who asks may not have this; which paths there are is not told either."""
+        if query.local or not self._loopback_only:
+            return False
+        endpoint = self._by_path.get(query.path)
+        return endpoint is None or not endpoint.for_all
 
     def _index(self, query: Query) -> Answer:
         if prefers(query.header("Accept"), ("text/html",), over="text/plain"):

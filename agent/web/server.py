@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import logging
 import os
 import socket
@@ -150,6 +151,7 @@ class WebServer:
             parameters=request.query,
             headers=request.headers,
             has_body=request.body_exists,
+            local=is_local(request.transport),
         )
         await self._endpoints.prepare(query)
         answer = self._endpoints.answer(query)
@@ -169,6 +171,17 @@ class WebServer:
             if request.transport is not None:
                 request.transport.abort()
         return response
+
+
+def is_local(transport: asyncio.Transport | None) -> bool:
+    """Whether the other end of a connection is on this machine's loopback."""
+    peer = None if transport is None else transport.get_extra_info("peername")
+    if not peer:
+        return False
+    address = ipaddress.ip_address(peer[0].partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped  # what a socket for every address shows of IPv4
+    return address.is_loopback
 
 
 class _Connection(RequestHandler):

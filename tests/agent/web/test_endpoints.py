@@ -44,7 +44,12 @@ class Served:
     """Endpoints over a state that the test sets."""
 
     def __init__(
-        self, machine: Snapshot | None = MACHINE, *, published: Published | None = None, **state: Any
+        self,
+        machine: Snapshot | None = MACHINE,
+        *,
+        published: Published | None = None,
+        loopback_only: bool = False,
+        **state: Any,
     ) -> None:
         self.clock = FakeClock()
         if machine is not None:
@@ -57,6 +62,7 @@ class Served:
             period=60.0,
             deadline=20.0,
             published=published,
+            loopback_only=loopback_only,
         )
 
     def get(self, target: str, method: str = "GET", *, has_body: bool = False, **headers: str) -> Answer:
@@ -293,3 +299,22 @@ def test_the_document_names_every_endpoint() -> None:
 
 def test_the_document_says_what_the_model_says(golden: Callable[[Path, str], None]) -> None:
     golden(DOCS / "api.md", api_document())
+
+
+@pytest.mark.asyncio
+async def test_other_machines_get_metrics_and_health_where_the_rest_is_for_this_one() -> None:
+    served = Served(loopback_only=True)
+
+    async def status(path: str, *, local: bool) -> int:
+        query = Query(method="GET", path=path, local=local)
+        await served.endpoints.prepare(query)
+        return served.endpoints.answer(query).status
+
+    open_paths = {"/metrics", "/healthz", "/readyz"}
+    for endpoint in served.endpoints.table:
+        assert (await status(endpoint.path, local=False) == 403) == (endpoint.path not in open_paths)
+        assert await status(endpoint.path, local=True) != 403
+    assert await status("/nothing", local=False) == 403
+    assert await status("/nothing", local=True) == 404
+    refused = served.endpoints.answer(Query(method="GET", path="/api/v1/snapshot", local=False))
+    assert "--api-access anyone" in json.loads(refused.body)["error"]

@@ -14,7 +14,7 @@ import pytest
 from agent.settings import Address
 from agent.surveyor import SurveyState
 from agent.web.endpoints import Answer, Endpoints, Query
-from agent.web.server import Limits, ListenError, WebServer, bind, url_of
+from agent.web.server import Limits, ListenError, WebServer, bind, is_local, url_of
 from tests.fakes.clock import FakeClock
 from tests.hosts.machine import expected_snapshot
 from tests.hosts.shapes import HGX
@@ -25,22 +25,24 @@ LARGE = 32 << 20
 
 
 class OddEndpoints(Endpoints):
-    """Endpoints with two more paths: an answer without end, and one that fails."""
+    """Endpoints with more paths: an answer without end, one that fails, one that tells whether it was asked from here."""
 
     def answer(self, query: Query) -> Answer:
         if query.path == "/large":
             return Answer(body=b"x" * LARGE, content_type="text/plain")
+        if query.path == "/local":
+            return Answer(body=str(query.local).encode(), content_type="text/plain")
         if query.path == "/defect":
             raise ZeroDivisionError("ours")
         return super().answer(query)
 
 
 @asynccontextmanager
-async def running(**limits: float) -> AsyncIterator[tuple[WebServer, int]]:
+async def running(address: Address = LOOPBACK, **limits: float) -> AsyncIterator[tuple[WebServer, int]]:
     """A server with these limits, and its port."""
     state = SurveyState(ticked_at=1000.0, completed_at=1000.0, snapshot=expected_snapshot(HGX, now=0.0))
     endpoints = OddEndpoints(lambda: state, clock=FakeClock(), node_name="n", period=60.0, deadline=20.0)
-    bound = bind(LOOPBACK)
+    bound = bind(address)
     server = WebServer(endpoints, bound, Limits(**limits))  # type: ignore[arg-type]
     await server.start()
     try:
@@ -52,7 +54,7 @@ async def running(**limits: float) -> AsyncIterator[tuple[WebServer, int]]:
 @asynccontextmanager
 async def serving(**limits: float) -> AsyncIterator[int]:
     """The port of a server with these limits."""
-    async with running(**limits) as (_, port):
+    async with running(LOOPBACK, **limits) as (_, port):
         yield port
 
 
@@ -270,3 +272,35 @@ def test_an_ipv6_address_is_served_alone_and_written_in_brackets() -> None:
         pytest.skip("this machine has no IPv6")
     with bind(Address("::1", 0)) as bound:
         assert url_of(bound) == f"http://[::1]:{bound.getsockname()[1]}"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("address", [LOOPBACK, Address("", 0)], ids=str)
+async def test_who_asks_over_loopback_is_known(address: Address) -> None:
+    async with running(address) as (_, port):
+        _, _, body = await exchange(port, b"GET /local HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert body == b"True"
+
+
+@pytest.mark.parametrize(
+    ("peer", "local"),
+    [
+        (("127.3.2.1", 1), True),
+        (("::1", 1, 0, 0), True),
+        (("::ffff:127.0.0.1", 1, 0, 0), True),
+        (("192.0.2.7", 1), False),
+        (("::ffff:192.0.2.7", 1, 0, 0), False),
+        (("fe80::1%eth0", 1, 0, 2), False),
+        (None, False),
+    ],
+)
+def test_only_loopback_addresses_are_local(peer: tuple[object, ...] | None, *, local: bool) -> None:
+    class Connected(asyncio.Transport):
+        def get_extra_info(self, name: str, default: object = None) -> object:
+            return peer if name == "peername" else default
+
+    assert is_local(Connected()) is local
+
+
+def test_a_connection_that_is_gone_is_not_local() -> None:
+    assert not is_local(None)
