@@ -72,6 +72,8 @@ def test_a_pod_is_followed_from_its_making_to_its_end(bed: Bed, followed: Follow
     known = followed.wait_for(name, lambda found: found.phase == "Running")
     amounts = (("cpu", 2000), ("example.com/gpu", 1), ("memory", GIB))
     first = (("cpu", 500), ("memory", 64 << 20))
+    ids = [each.container_id for each in known.containers]
+    assert all(ids)
     assert known == Pod(
         namespace="default",
         name=name,
@@ -86,6 +88,7 @@ def test_a_pod_is_followed_from_its_making_to_its_end(bed: Bed, followed: Follow
                 requests=first,
                 limits=first,
                 state=ContainerState.TERMINATED,
+                container_id=ids[0],
             ),
             PodContainer(
                 name="app",
@@ -93,6 +96,7 @@ def test_a_pod_is_followed_from_its_making_to_its_end(bed: Bed, followed: Follow
                 requests=amounts,
                 limits=amounts,
                 state=ContainerState.RUNNING,
+                container_id=ids[1],
             ),
         ),
     )
