@@ -134,6 +134,8 @@ def namespace_script(program: Path, arguments: tuple[str, ...], paths: KubeletPa
         "mount -t tmpfs tmpfs /var/lib",
         f"mkdir -p {KUBELET_ROOT}",
         f"mount --bind {_quoted(paths.root)} {KUBELET_ROOT}",
+        # Else the kubelet mounts it over itself, at the moment in which it makes the socket of its Pods API there, and ends.
+        f"mount --make-shared {KUBELET_ROOT}",
         f"exec {_quoted(program)} {' '.join(shlex.quote(argument) for argument in arguments)}",
     ]
     return "\n".join(lines) + "\n"
