@@ -180,13 +180,14 @@ def _cpus(hardware: Hardware, wish: Wish) -> Iterator[Entry]:
         if (cpus := chosen & {place.cpu for place in hardware.machine.cpus if place.numa_node == node})
     ]
     cores = sum(1 for core in hardware.cores if core & chosen)
+    noun = "whole core" if cores == 1 else "whole cores"
     more = wish.cpus is not None and len(chosen) > wish.cpus
     spread = f"(by NUMA node {'; '.join(by_node)})"
     yield Entry(
         key="reservedSystemCPUs",
         value=format_id_list(chosen),
         why=(
-            f"For the system: {cores} whole cores, {len(chosen)} of {len(hardware.cpus)} CPUs {spread}.",
+            f"For the system: {cores} {noun}, {len(chosen)} of {len(hardware.cpus)} CPUs {spread}.",
             *((f"{wish.cpus} were asked for; half a core would serve nobody.",) if more else ()),
             "It takes the place of cpu in systemReserved and kubeReserved.",
         ),
