@@ -58,8 +58,10 @@ _API = """\
 
 `make golden` writes the tables of fields from the facts model in `collectors/model`. What is described here is public.
 
-The agent serves on one address (`--listen`, 127.0.0.1:9787 by default), without a password and without TLS: let others
-reach it only through something that has both. It takes GET and HEAD, and no bodies.
+The agent serves on one address (`--listen`, 127.0.0.1:9787 by default), without a password and without TLS. On
+an address that others reach, only `/metrics`, `/healthz` and `/readyz` are for them; the rest tells which pod holds what,
+and is answered over loopback alone (403 otherwise), unless `--api-access anyone` says so. In a cluster `kubectl
+port-forward` and `kubectl exec` come over loopback, and ask for the rights to do so. It takes GET and HEAD, and no bodies.
 
 | path | what it serves |
 | --- | --- |
