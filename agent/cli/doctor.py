@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from agent import settings
+from agent.cli.looking import AGENT_URL
 
 if TYPE_CHECKING:
     from agent.kube.credentials import Credentials
@@ -48,8 +49,6 @@ SETTINGS = frozenset(
     }
 )
 """Of the agent's, those that have a flag here"""
-
-AGENT_URL = f"http://127.0.0.1:{settings.DEFAULT_PORT}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

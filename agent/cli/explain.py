@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from agent import settings
+from agent.cli.looking import AGENT_URL
 
 if TYPE_CHECKING:
     from collectors.model import Snapshot
@@ -46,8 +47,6 @@ KUBELET_SETTINGS = frozenset(
     }
 )
 """Of the agent's, those that have a flag here"""
-
-AGENT_URL = f"http://127.0.0.1:{settings.DEFAULT_PORT}"
 
 LOOKS = 5
 PAUSE_SECONDS = 1.0

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from agent import settings
+from agent.cli.looking import AGENT_URL, look
 
 if TYPE_CHECKING:
     from agent.alignment.model import Alignment
@@ -41,8 +42,6 @@ SETTINGS = frozenset(
     }
 )
 """Of the agent's, those that have a flag here"""
-
-AGENT_URL = f"http://127.0.0.1:{settings.DEFAULT_PORT}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,23 +93,8 @@ def _refuse_unknown(alignment: Alignment, options: argparse.Namespace) -> None:
 
 
 def _alignment(options: argparse.Namespace) -> Alignment:
-    import logging  # noqa: PLC0415
-    import os  # noqa: PLC0415
-
     from agent.checkup.pods import alignment_here, alignment_of_agent, alignment_of_capture  # noqa: PLC0415
-    from agent.cli.access import own_credentials  # noqa: PLC0415
-    from agent.cli.machine import read_machine  # noqa: PLC0415
-    from collectors.errors import CaptureError  # noqa: PLC0415
 
-    if options.agent is not None:
-        if options.host is not None:
-            raise CaptureError(options.host, "a captured machine has no agent; leave --agent out")
-        return alignment_of_agent(options.agent)
-    # What the agent would log on the way is in the answer here, and is not said twice.
-    logging.getLogger("agent").addHandler(logging.NullHandler())
-    chosen = settings.load({key: getattr(options, key) for key in (*SETTINGS, "config")}, os.environ)
-    machine = read_machine(options.host)
-    if options.host is not None:
-        return alignment_of_capture(machine, host=options.host, settings=chosen)
-    credentials = own_credentials(chosen.kubeconfig, os.environ)
-    return alignment_here(machine, settings=chosen, credentials=credentials, agent_url=AGENT_URL)
+    return look(
+        options, SETTINGS, of_agent=alignment_of_agent, of_capture=alignment_of_capture, here=alignment_here
+    )

@@ -6,12 +6,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 from agent import settings
+from agent.cli.looking import AGENT_URL, look
 
 if TYPE_CHECKING:
-    from agent.checkup.node import Looked
     from agent.prediction.node import KnownNode
-
-AGENT_URL = f"http://127.0.0.1:{settings.DEFAULT_PORT}"
 
 NO_OPTIONS = "none"
 
@@ -70,6 +68,7 @@ def add_node_arguments(parser: argparse.ArgumentParser) -> None:
 def known_node(options: argparse.Namespace) -> tuple[KnownNode, str]:
     """The node under its rules, and where it was looked at. Raises NumascopeError."""
     from agent.checkup.configuration import parse_version  # noqa: PLC0415 - the parser stays light
+    from agent.checkup.node import node_here, node_of_agent, node_of_capture  # noqa: PLC0415
     from agent.prediction.node import WhatIf, node_of  # noqa: PLC0415
 
     version = parse_version(options.kubernetes_version)
@@ -81,7 +80,7 @@ def known_node(options: argparse.Namespace) -> tuple[KnownNode, str]:
         options=_names(options.options),
         empty=options.empty,
     )
-    looked = _look(options)
+    looked = look(options, SETTINGS, of_agent=node_of_agent, of_capture=node_of_capture, here=node_here)
     return node_of(looked.snapshot, what_if, version=version), looked.source
 
 
@@ -91,26 +90,3 @@ def _names(text: str | None) -> tuple[str, ...] | None:
         return None
     names = (name.strip() for name in text.split(","))
     return tuple(name for name in names if name and name != NO_OPTIONS)
-
-
-def _look(options: argparse.Namespace) -> Looked:
-    import logging  # noqa: PLC0415
-    import os  # noqa: PLC0415
-
-    from agent.checkup.node import node_here, node_of_agent, node_of_capture  # noqa: PLC0415
-    from agent.cli.access import own_credentials  # noqa: PLC0415
-    from agent.cli.machine import read_machine  # noqa: PLC0415
-    from collectors.errors import CaptureError  # noqa: PLC0415
-
-    if options.agent is not None:
-        if options.host is not None:
-            raise CaptureError(options.host, "a captured machine has no agent; leave --agent out")
-        return node_of_agent(options.agent)
-    # What the agent would log on the way is in the answer here, and is not said twice.
-    logging.getLogger("agent").addHandler(logging.NullHandler())
-    chosen = settings.load({key: getattr(options, key) for key in (*SETTINGS, "config")}, os.environ)
-    machine = read_machine(options.host)
-    if options.host is not None:
-        return node_of_capture(machine, host=options.host, settings=chosen)
-    credentials = own_credentials(chosen.kubeconfig, os.environ)
-    return node_here(machine, settings=chosen, credentials=credentials, agent_url=AGENT_URL)
